@@ -1,0 +1,8 @@
+/**
+ * Anything that runs a parametrised statement: a pg client or pool, or an ORM's transaction with the same method.
+ * What is passed as `tx` needs no more than this.
+ */
+export interface QueryTarget {
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- pg's own row type; each caller names its row
+  query(text: string, values?: unknown[]): Promise<{ rows: any[]; rowCount: number | null }>;
+}
