@@ -1,0 +1,79 @@
+import { Cluster, Redis } from 'ioredis';
+import { SCRIPTS } from './scripts.js';
+
+/** Where Redis is: one server, a group watched by Sentinels, or a Cluster. */
+export type RedisAddress =
+  | { readonly url: string }
+  | { readonly sentinels: readonly HostAndPort[]; readonly name: string; readonly password?: string; readonly db?: number }
+  | { readonly nodes: readonly HostAndPort[]; readonly password?: string };
+
+export interface HostAndPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface ScriptCommands {
+  holdfastPush(base: string, ...args: (string | number)[]): Promise<unknown>;
+  holdfastTake(base: string, ...args: (string | number)[]): Promise<string[]>;
+  holdfastDrain(base: string, workerId: string): Promise<string[]>;
+}
+export type RedisConnection = (Redis | Cluster) & ScriptCommands;
+
+/** Reconnects for ever, quickly at first: Redis away is a state to live in, not an error to die of. */
+const retryStrategy = (times: number) => Math.min(50 * 2 ** Math.min(times, 5), 1_000);
+
+const COMMON = {
+  retryStrategy,
+  connectTimeout: 3_000,
+  keepAlive: 5_000,
+  // After a failover the old primary answers READONLY: connect again, to the new one.
+  reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+};
+
+/** Fails at once while Redis is away: nobody waits for a hint. */
+const COMMANDS = { ...COMMON, enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: 3_000 };
+
+/**
+ * For BRPOPLPUSH, which waits on purpose. Its waiter bounds the wait; a pop repeated by the client after a reconnect
+ * would move an id that nobody claims.
+ */
+const BLOCKING = { ...COMMON, enableOfflineQueue: false, maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false };
+
+/** Opens a connection. It never throws for an absent server: commands do. */
+export function connectRedis(address: RedisAddress, use: 'commands' | 'blocking' = 'commands'): RedisConnection {
+  const options = use === 'blocking' ? BLOCKING : COMMANDS;
+  const connection = openConnection(address, options);
+  for (const [name, script] of Object.entries(SCRIPTS)) connection.defineCommand(name, script);
+  // Errors reach us through the commands; an 'error' event without a listener would be printed for each retry.
+  connection.on('error', () => undefined);
+  return connection as RedisConnection;
+}
+
+function openConnection(address: RedisAddress, options: typeof COMMANDS | typeof BLOCKING): Redis | Cluster {
+  if ('url' in address) return new Redis(address.url, options);
+  if ('sentinels' in address) {
+    const { sentinels, name, password, db } = address;
+    return new Redis({ ...options, sentinels: [...sentinels], name, ...(password ? { password } : {}), db: db ?? 0 });
+  }
+  const redisOptions = { ...options, ...(address.password ? { password: address.password } : {}) };
+  return new Cluster([...address.nodes], {
+    redisOptions,
+    enableOfflineQueue: false,
+    clusterRetryStrategy: retryStrategy,
+  });
+}
+
+/** Resolves when the connection is ready, or false after `timeoutMs`. */
+export async function waitUntilReady(connection: RedisConnection, timeoutMs: number): Promise<boolean> {
+  if (connection.status === 'ready') return true;
+  return new Promise((resolve) => {
+    const done = (isReady: boolean) => {
+      clearTimeout(timer);
+      connection.off('ready', onReady);
+      resolve(isReady);
+    };
+    const onReady = () => done(true);
+    const timer = setTimeout(() => done(false), timeoutMs);
+    connection.once('ready', onReady);
+  });
+}

@@ -1,0 +1,40 @@
+/**
+ * Every key that Holdfast has in Redis. All keys of a queue share its hash tag, so that scripts may touch them together
+ * in a Cluster; the installation's id keeps two installations on one Redis apart.
+ */
+export interface QueueKeys {
+  /** `job:{1a2b3c4d:default}`; the scripts derive the others from it in the same way. */
+  readonly base: string;
+  /** At most one id: wakes a blocked worker. */
+  readonly handoff: string;
+  /** Sorted set of the priorities in use. */
+  readonly lanes: string;
+  /** Ids of jobs that were lost with their worker more than once. */
+  readonly suspects: string;
+  /** Set of worker ids that have, or had, a processing list. */
+  readonly owners: string;
+  /** Present unless Redis forgot: its absence starts a rebuild. */
+  readonly epoch: string;
+  lane(priority: number): string;
+  processing(workerId: string): string;
+}
+
+export interface KeySpace {
+  /** Default `job:`. */
+  readonly prefix: string;
+  readonly installationId: string;
+}
+
+export function queueKeys({ prefix, installationId }: KeySpace, queue: string): QueueKeys {
+  const base = `${prefix}{${installationId}:${queue}}`;
+  return {
+    base,
+    handoff: `${base}:handoff`,
+    lanes: `${base}:lanes`,
+    suspects: `${base}:suspects`,
+    owners: `${base}:owners`,
+    epoch: `${base}:epoch`,
+    lane: (priority) => `${base}:lane:${priority}`,
+    processing: (workerId) => `${base}:processing:${workerId}`,
+  };
+}

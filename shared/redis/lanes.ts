@@ -1,0 +1,85 @@
+import { connectRedis, waitUntilReady, type RedisAddress, type RedisConnection } from './connect-redis.js';
+import { queueKeys, type KeySpace, type QueueKeys } from './keys.js';
+
+/** One id on its way to a lane. A suspect goes to a lane of its own: a process runs one suspect at a time. */
+export interface LaneEntry {
+  readonly id: number;
+  readonly priority: number;
+  readonly isSuspect?: boolean;
+}
+
+export interface TakeRequest {
+  readonly workerId: string;
+  readonly count: number;
+  readonly suspects: number;
+  readonly forget: readonly string[];
+}
+
+/**
+ * The lists in Redis that carry job ids to workers. Every method may throw: then Redis is away, and the caller falls
+ * back to PostgreSQL. Losing any of it loses no job.
+ */
+export interface Lanes {
+  /** Adds ids to their lanes, at the back, or at the front for jobs that have waited already. */
+  push(queue: string, entries: readonly LaneEntry[], end?: 'back' | 'front'): Promise<void>;
+  /** Moves ids to the worker's processing list and removes those it asks to forget. Ids may be garbage. */
+  take(queue: string, request: TakeRequest): Promise<string[]>;
+  /** Empties a processing list and returns what was in it. */
+  drain(queue: string, workerId: string): Promise<string[]>;
+  keys(queue: string): QueueKeys;
+  /** A connection of one's own for the idle wait. */
+  openBlocking(): RedisConnection;
+  readonly connection: RedisConnection;
+  isAnswering(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** More ids in one script would hold up Redis, which does one thing at a time. */
+const PUSH_CHUNK = 5_000;
+
+export async function openLanes(address: RedisAddress, keySpace: KeySpace): Promise<Lanes> {
+  const connection = connectRedis(address);
+  const known = new Map<string, QueueKeys>();
+  const keys = (queue: string): QueueKeys => {
+    const found = known.get(queue) ?? queueKeys(keySpace, queue);
+    known.set(queue, found);
+    return found;
+  };
+  // So that the first push after a start does not meet a connection still being made. Away is fine, too.
+  await waitUntilReady(connection, 1_000);
+
+  return {
+    connection,
+    keys,
+    async push(queue, entries, end = 'back') {
+      // What is pushed last to the front leaves first.
+      const ordered = end === 'front' ? entries.toReversed() : entries;
+      for (let start = 0; start < ordered.length; start += PUSH_CHUNK) {
+        const chunk = ordered.slice(start, start + PUSH_CHUNK);
+        await connection.holdfastPush(keys(queue).base, end, ...groupByLane(chunk));
+      }
+    },
+    take: (queue, { workerId, count, suspects, forget }) =>
+      connection.holdfastTake(keys(queue).base, workerId, count, suspects, ...forget),
+    drain: (queue, workerId) => connection.holdfastDrain(keys(queue).base, workerId),
+    openBlocking: () => connectRedis(address, 'blocking'),
+    isAnswering: () => connection.ping().then(() => true, () => false),
+    async close() {
+      connection.disconnect();
+    },
+  };
+}
+
+/** The push script's arguments: for each lane its name, how many ids, the ids. */
+function groupByLane(entries: readonly LaneEntry[]): (string | number)[] {
+  const lanes = new Map<string | number, number[]>();
+  for (const { id, priority, isSuspect } of entries) {
+    const lane = isSuspect ? 'suspects' : priority;
+    const ids = lanes.get(lane);
+    if (ids) ids.push(id);
+    else lanes.set(lane, [id]);
+  }
+  const args: (string | number)[] = [];
+  for (const [lane, ids] of lanes) args.push(lane, ids.length, ...ids);
+  return args;
+}

@@ -1,0 +1,103 @@
+/**
+ * The Lua scripts: what must happen as one step in Redis. KEYS[1] is the queue's base key; the others are derived from it
+ * and share its hash tag. Ids enter a lane on the left and leave it on the right.
+ *
+ * Each script pops before it pushes: out of memory, Redis refuses a script's first write if that would add data.
+ */
+
+/** The baton: while work waits, `handoff` holds the best id, so that one idle worker wakes the next. */
+const REFILL = `
+local function refill(base)
+  if redis.call('LLEN', base .. ':handoff') > 0 then return end
+  for _, priority in ipairs(redis.call('ZREVRANGE', base .. ':lanes', 0, -1)) do
+    local id = redis.call('RPOP', base .. ':lane:' .. priority)
+    if id then
+      redis.call('LPUSH', base .. ':handoff', id)
+      return
+    end
+    redis.call('ZREM', base .. ':lanes', priority)
+    redis.call('ZREM', base .. ':served', priority)
+  end
+end
+`;
+
+/**
+ * Adds ids to their lanes.
+ * ARGV: `back` or `front`, then for each lane: its priority (or `suspects`), how many ids, the ids.
+ */
+const PUSH = `${REFILL}
+local base, command = KEYS[1], ARGV[1] == 'front' and 'RPUSH' or 'LPUSH'
+local at = 2
+while at <= #ARGV do
+  local lane, last = ARGV[at], at + 1 + tonumber(ARGV[at + 1])
+  local key = base .. ':suspects'
+  if lane ~= 'suspects' then
+    key = base .. ':lane:' .. lane
+    redis.call('ZADD', base .. ':lanes', lane, lane)
+    redis.call('ZADD', base .. ':served', 'NX', tonumber(redis.call('GET', base .. ':takes') or '0'), lane)
+  end
+  for first = at + 2, last, 1000 do
+    redis.call(command, key, unpack(ARGV, first, math.min(first + 999, last)))
+  end
+  at = last + 1
+end
+refill(base)
+`;
+
+/**
+ * Moves up to ARGV[2] ids to the worker's processing list, highest lane first; every 16th take begins with the lane
+ * that has waited longest, so that low priorities move. Refills the handoff, also when it takes none.
+ * ARGV: worker id, how many, how many of them may be suspects, then ids to forget. Returns the ids.
+ */
+const TAKE = `${REFILL}
+local base, worker, free, suspects = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local processing = base .. ':processing:' .. worker
+for i = 4, #ARGV do redis.call('LREM', processing, -1, ARGV[i]) end
+local taken = {}
+local function take_from(key, most)
+  if most <= 0 then return 0 end
+  local ids = redis.call('RPOP', key, most)
+  if not ids then return 0 end
+  for _, id in ipairs(ids) do taken[#taken + 1] = id end
+  return #ids
+end
+local function take_lane(priority, tick)
+  if take_from(base .. ':lane:' .. priority, free - #taken) > 0 then
+    redis.call('ZADD', base .. ':served', 'XX', tick, priority)
+  end
+end
+if free > 0 then
+  local tick = redis.call('INCR', base .. ':takes')
+  take_from(base .. ':suspects', math.min(suspects, free))
+  take_from(base .. ':handoff', free - #taken)
+  if tick % 16 == 0 then
+    local longest = redis.call('ZRANGE', base .. ':served', 0, 0)[1]
+    if longest then take_lane(longest, tick) end
+  end
+  for _, priority in ipairs(redis.call('ZREVRANGE', base .. ':lanes', 0, -1)) do
+    if #taken >= free then break end
+    take_lane(priority, tick)
+  end
+  for first = 1, #taken, 1000 do
+    redis.call('LPUSH', processing, unpack(taken, first, math.min(first + 999, #taken)))
+  end
+  redis.call('SADD', base .. ':owners', worker)
+end
+refill(base)
+return taken
+`;
+
+/** Empties a worker's processing list and forgets the worker. ARGV: worker id. Returns the ids that were in it. */
+const DRAIN = `
+local processing = KEYS[1] .. ':processing:' .. ARGV[1]
+local ids = redis.call('LRANGE', processing, 0, -1)
+redis.call('DEL', processing)
+redis.call('SREM', KEYS[1] .. ':owners', ARGV[1])
+return ids
+`;
+
+export const SCRIPTS = {
+  holdfastPush: { lua: PUSH, numberOfKeys: 1 },
+  holdfastTake: { lua: TAKE, numberOfKeys: 1 },
+  holdfastDrain: { lua: DRAIN, numberOfKeys: 1 },
+};
