@@ -57,9 +57,11 @@ CREATE TABLE coordinator_lease (
   holder          text,
   term            bigint NOT NULL DEFAULT 0,
   expires_at      timestamptz NOT NULL DEFAULT '-infinity',
+  reaches_redis   boolean NOT NULL DEFAULT true,
   promote_cursor  timestamptz NOT NULL DEFAULT '-infinity',
   ready_watermark timestamptz NOT NULL DEFAULT '-infinity'
 );
+COMMENT ON COLUMN coordinator_lease.reaches_redis IS 'False: any candidate that does reach Redis may take over at once.';
 COMMENT ON COLUMN coordinator_lease.promote_cursor IS 'Jobs scheduled up to here have been dispatched.';
 COMMENT ON COLUMN coordinator_lease.ready_watermark IS 'No job has been ready for longer: where walks along jobs_unfinished may start.';
 INSERT INTO coordinator_lease (name) VALUES ('coordinator');

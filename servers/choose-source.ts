@@ -14,7 +14,7 @@ export interface SourceOption<Handle> {
   readonly source: ServerSource;
   /** What it is, for people. */
   readonly title: string;
-  open(): Promise<Handle>;
+  readonly open: () => Promise<Handle>;
 }
 
 /** Takes the first source that delivers. What became of the others is in `attempts`. */

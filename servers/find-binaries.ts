@@ -10,18 +10,21 @@ export function findPostgresFolder(): string | null {
   const packaged = [
     ...newestFirst('/usr/lib/postgresql', /^[\d.]+$/).map((folder) => join(folder, 'bin')),
     ...newestFirst('/usr', /^pgsql-[\d.]+$/).map((folder) => join(folder, 'bin')),
-    ...HOMEBREW.flatMap((prefix) => newestFirst(join(prefix, 'opt'), /^postgresql(@[\d.]+)?$/)).map((folder) =>
-      join(folder, 'bin'),
+    ...HOMEBREW.flatMap((prefix) => newestFirst(join(prefix, 'opt'), /^postgresql(@[\d.]+)?$/)).map(
+      (folder) => join(folder, 'bin'),
     ),
   ];
-  const isComplete = (folder: string) => isProgram(join(folder, 'postgres')) && isProgram(join(folder, 'initdb'));
+  const isComplete = (folder: string) =>
+    isProgram(join(folder, 'postgres')) && isProgram(join(folder, 'initdb'));
   return [...onPath, ...packaged].find(isComplete) ?? null;
 }
 
 /** The path of `redis-server` or its equal `valkey-server`, or null. */
 export function findRedisProgram(): string | null {
   const folders = [...foldersOnPath(), ...HOMEBREW.map((prefix) => join(prefix, 'bin')), '/usr/bin'];
-  const candidates = ['redis-server', 'valkey-server'].flatMap((name) => folders.map((folder) => join(folder, name)));
+  const candidates = ['redis-server', 'valkey-server'].flatMap((name) =>
+    folders.map((folder) => join(folder, name)),
+  );
   return candidates.find(isProgram) ?? null;
 }
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { messageOf } from '../shared/errors.js';
+import { HoldfastError, messageOf, type ErrorCode } from '../shared/errors.js';
 import { withoutControls, type RedisHandle, type ServerHandle } from './server-handle.js';
 import { SourceUnavailable } from './choose-source.js';
 import { askPostgres, askRedis, waitUntilReady } from './wait-until-ready.js';
@@ -10,14 +10,16 @@ const READY_LIMIT_MS = 15_000;
 export async function useGivenPostgres(): Promise<ServerHandle> {
   const url = givenPostgresUrl();
   if (url === null) throw new SourceUnavailable('neither DATABASE_URL nor POSTGRES_HOST is set');
-  await expectAnswer('PostgreSQL', url, 'DATABASE_URL or POSTGRES_*', () => askPostgres(url));
+  await expectAnswer('postgres_unavailable', 'PostgreSQL', url, 'DATABASE_URL or POSTGRES_*', () =>
+    askPostgres(url),
+  );
   return withoutControls('given', url, `PostgreSQL: given by the environment, ${withoutSecrets(url)}`);
 }
 
 export async function useGivenRedis(): Promise<RedisHandle> {
   const url = givenRedisUrl();
   if (url === null) throw new SourceUnavailable('neither REDIS_URL nor REDIS_HOST is set');
-  await expectAnswer('Redis', url, 'REDIS_URL or REDIS_*', () => askRedis(url));
+  await expectAnswer('redis_unavailable', 'Redis', url, 'REDIS_URL or REDIS_*', () => askRedis(url));
   return withoutControls('given', url, `Redis: given by the environment, ${withoutSecrets(url)}`);
 }
 
@@ -67,6 +69,7 @@ function withoutSecrets(url: string): string {
 }
 
 async function expectAnswer(
+  code: ErrorCode,
   title: string,
   url: string,
   variables: string,
@@ -76,7 +79,8 @@ async function expectAnswer(
     await waitUntilReady(async () => void (await ask()), READY_LIMIT_MS);
   } catch (error) {
     // Whoever names a server means that server: falling back to another would hide a mistake.
-    throw new Error(
+    throw new HoldfastError(
+      code,
       `${title} at ${withoutSecrets(url)}, given by ${variables}, does not answer: ${messageOf(error)}. ` +
         `Start it, correct the variable, or unset it to use a private server.`,
       { cause: error },

@@ -67,7 +67,7 @@ async function initializeFiles(
   const log = logOf(home);
   const args = ['--pgdata', join(home, 'data'), '--username=postgres', '--auth=trust', '--encoding=UTF8'];
   try {
-    const initdb = await supervisor.start({
+    const status = await supervisor.run({
       name: 'initdb',
       command: join(binaries.folder, 'initdb'),
       // Without a sync: a folder that a power cut would lose is a temporary one.
@@ -76,7 +76,6 @@ async function initializeFiles(
       log,
       lastSignal: 'SIGKILL',
     });
-    const status = await initdb.exited;
     if (status.code !== 0) throw new Error(`initdb failed: ${describeExit(status)}`);
   } catch (error) {
     throw explainFailure('postgres_unavailable', 'PostgreSQL', error, log);

@@ -36,7 +36,8 @@ export async function startPrivateRedis(
     }),
     async probe(port, pid) {
       const info = await askRedis(urlOn(port));
-      if (fieldOf(info, 'process_id') !== String(pid)) throw new Error(`another Redis answers on port ${port}`);
+      if (fieldOf(info, 'process_id') !== String(pid))
+        throw new Error(`another Redis answers on port ${port}`);
     },
   });
 

@@ -3,7 +3,7 @@
  * the tree has to be walked. Plain JavaScript, because the supervisor runs without a loader.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -64,6 +64,35 @@ export function isRunning(pid) {
 }
 
 /**
+ * The shared memory a PostgreSQL process has mapped: files, and the ids of System V segments.
+ * @param {number} pid
+ */
+function listSharedMemory(pid) {
+  try {
+    const maps = readFileSync(`/proc/${pid}/maps`, 'utf8');
+    const segments = [...maps.matchAll(/ (\d+) +\/SYSV[0-9a-f]{8} /g)].map(([, id]) => id ?? '');
+    return { files: maps.match(/\/dev\/shm\/PostgreSQL\.\d+/g) ?? [], segments };
+  } catch {
+    return { files: [], segments: [] }; // No /proc here, or the process ended.
+  }
+}
+
+/**
+ * A killed PostgreSQL cannot remove its shared memory, and the next one looks for it only if it gets to run.
+ * @param {ReturnType<typeof listSharedMemory>[]} remains
+ */
+function removeSharedMemory(remains) {
+  for (const path of new Set(remains.flatMap(({ files }) => files))) rmSync(path, { force: true });
+  for (const id of new Set(remains.flatMap(({ segments }) => segments))) {
+    try {
+      execFileSync('ipcrm', ['-m', id], { stdio: 'ignore' });
+    } catch {
+      // Removed already, or there is no ipcrm: 56 bytes stay behind until the machine restarts.
+    }
+  }
+}
+
+/**
  * Kills a process and all below it, and settles when they are gone: a new PostgreSQL refuses to start on the
  * same files while a single old backend is attached to their shared memory.
  * @param {number} root
@@ -71,7 +100,9 @@ export function isRunning(pid) {
 export async function killTree(root) {
   sendSignal(root, 'SIGSTOP'); // It must not fork between the listing and the kill.
   const pids = [...listDescendants(root), root];
+  const sharedMemory = pids.map(listSharedMemory);
   for (const pid of pids) sendSignal(pid, 'SIGKILL');
   const deadline = Date.now() + 5_000;
   while (Date.now() < deadline && pids.some(isRunning)) await delay(10);
+  removeSharedMemory(sharedMemory);
 }

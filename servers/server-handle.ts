@@ -28,7 +28,9 @@ export interface RedisHandle extends ServerHandle {
 /** A handle on a server that is not ours to stop. */
 export function withoutControls(source: ServerSource, url: string, description: string): RedisHandle {
   const refuse = () =>
-    Promise.reject(new HoldfastError('busy', `not ours to stop or start: ${description} (source: ${source})`));
+    Promise.reject(
+      new HoldfastError('busy', `not ours to stop or start: ${description} (source: ${source})`),
+    );
   return {
     source,
     url,

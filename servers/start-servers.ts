@@ -46,8 +46,8 @@ export interface Servers extends ServerAddresses {
 /** What the sources share: settings, and the one supervisor, which starts when the first of them needs it. */
 interface Workshop {
   readonly options: StartServersOptions;
-  supervise(): Promise<Supervisor>;
-  onStop(action: () => Promise<void>): void;
+  readonly supervise: () => Promise<Supervisor>;
+  readonly onStop: (action: () => Promise<void>) => void;
 }
 
 export async function startServers(options: StartServersOptions = {}): Promise<Servers> {
@@ -56,13 +56,17 @@ export async function startServers(options: StartServersOptions = {}): Promise<S
   let supervisor: Promise<Supervisor> | undefined;
   const workshop: Workshop = {
     options,
-    supervise: () => (supervisor ??= startSupervisor()),
+    supervise: () => {
+      if (supervisor === undefined) {
+        supervisor = startSupervisor();
+        stopActions.push(async () => (await supervisor)?.end());
+      }
+      return supervisor;
+    },
     onStop: (action) => stopActions.push(action),
   };
   const stop = async () => {
-    const actions = stopActions.splice(0);
-    const endings = [...actions.map((action) => action()), supervisor?.then((running) => running.end())];
-    await Promise.all(endings);
+    await Promise.all(stopActions.splice(0).map((action) => action()));
   };
 
   const describe: string[] = [];
@@ -106,7 +110,11 @@ async function openPostgres(wish: PostgresWish, workshop: Workshop): Promise<Ser
       { source: 'given' as const, title: 'Named by the environment', open: useGivenPostgres },
       { source: 'binaries' as const, title: 'Binaries on this machine', open: fromBinaries },
       { source: 'embedded' as const, title: 'Embedded from npm', open: fromNpm },
-      { source: 'docker' as const, title: 'Docker', open: () => startDockerPostgres(settings, workshop.onStop) },
+      {
+        source: 'docker' as const,
+        title: 'Docker',
+        open: () => startDockerPostgres(settings, workshop.onStop),
+      },
     ].filter(({ source }) => wish === 'auto' || wish === source),
   );
   if (handle !== null) return handle;

@@ -29,7 +29,10 @@ export interface SupervisedServer {
 }
 
 /** Starts a server on a free port; afterwards it can be stopped and started again on that port. */
-export async function superviseServer(supervisor: Supervisor, recipe: ServerRecipe): Promise<SupervisedServer> {
+export async function superviseServer(
+  supervisor: Supervisor,
+  recipe: ServerRecipe,
+): Promise<SupervisedServer> {
   let pid: number | null = null;
 
   async function startOn(port: number): Promise<void> {

@@ -2,8 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { HoldfastError } from '../shared/errors.js';
+import { openChannel } from './supervisor-channel.js';
 import { chooseTemporaryBase } from './unprivileged-user.js';
-import type { ExitStatus, Program, SupervisorCommand, SupervisorMessage } from './supervisor-protocol.js';
+import type { ExitStatus, Program, SupervisorMessage } from './supervisor-protocol.js';
 
 export interface RunningProgram {
   readonly pid: number;
@@ -16,6 +17,8 @@ export interface Supervisor {
   /** The temporary folder all files of the servers live in. */
   readonly directory: string;
   start(program: Program): Promise<RunningProgram>;
+  /** Starts a program and waits for its end. */
+  run(program: Program): Promise<ExitStatus>;
   stop(name: string, signal: NodeJS.Signals, limitMs: number): Promise<void>;
   end(): Promise<void>;
 }
@@ -48,73 +51,37 @@ async function waitForDirectory(child: ChildProcess): Promise<string> {
   });
   const [message] = (await Promise.race([once(child, 'message'), ended])) as [SupervisorMessage];
   ended.catch(() => undefined);
-  if (message.kind !== 'ready') throw new HoldfastError('internal', `unexpected first message: ${message.kind}`);
+  if (message.kind !== 'ready')
+    throw new HoldfastError('internal', `unexpected first message: ${message.kind}`);
   return message.directory;
 }
 
 function makeClient(child: ChildProcess, directory: string): Supervisor {
-  const waiting = new Map<number, { resolve: (value: number) => void; reject: (error: Error) => void }>();
-  const exits = new Map<number, ExitStatus>();
-  const exitListeners = new Map<number, (status: ExitStatus) => void>();
-  const hasEnded = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  let lastId = 0;
-
-  child.on('message', (message: SupervisorMessage) => {
-    if (message.kind === 'answer') waiting.get(message.id)?.resolve(message.value);
-    if (message.kind === 'failed') waiting.get(message.id)?.reject(new Error(message.reason));
-    if (message.kind === 'exited') {
-      const tell = exitListeners.get(message.pid);
-      // A program that fails at once may have ended before anyone could ask about its end.
-      if (tell === undefined) exits.set(message.pid, message);
-      else tell(message);
-      exitListeners.delete(message.pid);
-    }
-  });
-  void hasEnded.then(() => {
-    for (const { reject } of waiting.values()) reject(new Error('the supervisor of the private servers is gone'));
-    for (const tell of exitListeners.values()) tell({ code: null, signal: 'SIGKILL' });
-  });
-
-  async function ask(command: SupervisorCommand): Promise<number> {
-    const id = ++lastId;
-    if (!child.connected) throw new Error('the supervisor of the private servers is gone');
-    child.channel?.ref();
-    try {
-      return await new Promise<number>((resolve, reject) => {
-        waiting.set(id, { resolve, reject });
-        child.send({ id, ...command }, (error) => error && reject(error));
-      });
-    } finally {
-      waiting.delete(id);
-      if (waiting.size === 0) child.channel?.unref();
-    }
-  }
+  const channel = openChannel(child);
 
   async function start(program: Program): Promise<RunningProgram> {
-    const pid = await ask({ kind: 'start', program });
-    const exited = new Promise<ExitStatus>((resolve) => {
-      const status = exits.get(pid);
-      if (status === undefined) exitListeners.set(pid, resolve);
-      else resolve(status);
-      exits.delete(pid);
-    });
-    return { pid, exited };
+    const pid = await channel.ask({ kind: 'start', program });
+    return { pid, exited: channel.exitOf(pid) };
+  }
+
+  async function run(program: Program): Promise<ExitStatus> {
+    const { exited } = await start(program);
+    return channel.holding(exited);
   }
 
   async function stop(name: string, signal: NodeJS.Signals, limitMs: number): Promise<void> {
-    await ask({ kind: 'stop', name, signal, limitMs });
+    await channel.ask({ kind: 'stop', name, signal, limitMs });
   }
 
   async function end(): Promise<void> {
-    if (!child.connected) return hasEnded;
     child.ref();
     try {
-      await ask({ kind: 'end' });
+      if (child.connected) await channel.ask({ kind: 'end' });
     } finally {
       if (child.connected) child.disconnect();
     }
-    await hasEnded;
+    await channel.hasClosed;
   }
 
-  return { pid: child.pid ?? 0, directory, start, stop, end };
+  return { pid: child.pid ?? 0, directory, start, run, stop, end };
 }

@@ -22,7 +22,12 @@ export type SupervisorRequest = { readonly id: number } & SupervisorCommand;
 
 export type SupervisorCommand =
   | { readonly kind: 'start'; readonly program: Program }
-  | { readonly kind: 'stop'; readonly name: string; readonly signal: NodeJS.Signals; readonly limitMs: number }
+  | {
+      readonly kind: 'stop';
+      readonly name: string;
+      readonly signal: NodeJS.Signals;
+      readonly limitMs: number;
+    }
   | { readonly kind: 'end' };
 
 export type SupervisorMessage =

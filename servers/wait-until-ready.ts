@@ -11,7 +11,7 @@ const PAUSE_BETWEEN_PROBES_MS = 30;
 export async function waitUntilReady(
   probe: () => Promise<void>,
   limitMs: number,
-  exited: Promise<ExitStatus> = new Promise(() => undefined),
+  exited = new Promise<ExitStatus>(() => undefined),
 ): Promise<void> {
   const deadline = Date.now() + limitMs;
   let end: ExitStatus | undefined;
@@ -71,6 +71,7 @@ export async function askRedis(url: string): Promise<string> {
     // `connect` says only "Connection is closed."; the event carries why.
     throw reason ?? error;
   } finally {
-    client.disconnect();
+    // On a connection that has ended already, `disconnect` would wait for a second end and keep the process alive.
+    if (client.status !== 'end') client.disconnect();
   }
 }

@@ -1,0 +1,45 @@
+import type { Database } from '../postgres/create-database.js';
+
+export interface Leadership {
+  readonly term: number;
+  /** False when the lease had lain free for so long that PostgreSQL may have been away. */
+  readonly isSeamless: boolean;
+  /** Where the promoter goes on, as PostgreSQL writes it (microseconds do not fit a Date). */
+  readonly promoteCursor: string;
+}
+
+/**
+ * Takes or renews the lease. It is free when it expired, when it is ours, or when its holder does not reach Redis while
+ * we do: that holder stays until somebody better comes, so that an installation without Redis still has a leader.
+ */
+const HOLD_LEASE = `
+  WITH prior AS (
+    SELECT holder, expires_at FROM coordinator_lease WHERE name = 'coordinator' FOR UPDATE
+  )
+  UPDATE coordinator_lease l SET
+    holder = $1, term = l.term + (l.holder IS DISTINCT FROM $1)::int,
+    expires_at = now() + $2 * interval '1 millisecond', reaches_redis = $3,
+    promote_cursor = CASE WHEN l.holder = $1 THEN GREATEST(l.promote_cursor, $4::timestamptz) ELSE l.promote_cursor END
+  FROM prior p
+  WHERE l.name = 'coordinator' AND (p.holder = $1 OR p.expires_at < now() OR (NOT l.reaches_redis AND $3))
+  RETURNING l.term, l.promote_cursor::text AS "promoteCursor",
+    p.expires_at > now() - interval '3 seconds' AS "isSeamless"`;
+
+export interface LeaseRequest {
+  readonly holder: string;
+  readonly leaseMs: number;
+  readonly reachesRedis: boolean;
+  readonly promoteCursor: string;
+}
+
+/** Null: somebody else leads. @throws PostgresError */
+export async function holdLease(db: Database, request: LeaseRequest): Promise<Leadership | null> {
+  const { holder, leaseMs, reachesRedis, promoteCursor } = request;
+  const { rows } = await db.query<Leadership>(HOLD_LEASE, [holder, leaseMs, reachesRedis, promoteCursor]);
+  return rows[0] ?? null;
+}
+
+/** Lets the next candidate lead at once. */
+export async function giveUpLease(db: Database, holder: string): Promise<void> {
+  await db.query(`UPDATE coordinator_lease SET expires_at = now(), holder = NULL WHERE name = 'coordinator' AND holder = $1`, [holder]);
+}

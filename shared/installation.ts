@@ -1,0 +1,74 @@
+import { HoldfastError } from './errors.js';
+import { createEventHub, type EventHub } from './observe/events.js';
+import { silentLogger, type Logger } from './observe/logger.js';
+import { createDatabase, type Database, type DatabaseOptions } from './postgres/create-database.js';
+import { isPostgresError } from './postgres/postgres-error.js';
+import type { RedisAddress } from './redis/connect-redis.js';
+import { openLanes, type Lanes } from './redis/lanes.js';
+
+/** One Holdfast: its tables, its lanes, and who listens. Everything that acts on jobs is given one. */
+export interface Installation {
+  readonly id: string;
+  readonly db: Database;
+  /** Null: PostgreSQL-only dispatch. */
+  readonly lanes: Lanes | null;
+  readonly events: EventHub;
+  readonly logger: Logger;
+  close(): Promise<void>;
+}
+
+export interface InstallationOptions {
+  readonly postgres: DatabaseOptions;
+  /** Null, or left out: no Redis; workers claim from PostgreSQL. */
+  readonly redis?: RedisAddress | null;
+  /** Before every key in Redis. Default `job:`. */
+  readonly redisPrefix?: string;
+  readonly logger?: Logger;
+  readonly events?: EventHub;
+}
+
+/**
+ * Connects to PostgreSQL and Redis.
+ *
+ * @throws HoldfastError `postgres_unavailable` when PostgreSQL does not answer or has not been migrated. An absent Redis
+ *   is no error.
+ */
+export async function openInstallation(options: InstallationOptions): Promise<Installation> {
+  const { redisPrefix: prefix = 'job:', logger = silentLogger, events = createEventHub() } = options;
+  const db = createDatabase(options.postgres);
+  try {
+    const id = await readInstallationId(db);
+    const lanes = options.redis ? await openLanes(options.redis, { prefix, installationId: id }) : null;
+    return {
+      id,
+      db,
+      lanes,
+      events,
+      logger,
+      close: async () => {
+        await lanes?.close();
+        await db.close();
+      },
+    };
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+}
+
+const UNDEFINED_TABLE = '42P01';
+
+async function readInstallationId(db: Database): Promise<string> {
+  try {
+    const { rows } = await db.query<{ id: string }>('SELECT id FROM installation');
+    if (rows[0]) return rows[0].id;
+    throw new HoldfastError('postgres_unavailable', 'table "installation" is empty: run `holdfast migrate down` and `up` on a new database');
+  } catch (error) {
+    if (!isPostgresError(error)) throw error;
+    const what =
+      error.sqlState === UNDEFINED_TABLE
+        ? `the database has no Holdfast tables in schema "${db.schema}": run \`holdfast migrate up\``
+        : `PostgreSQL cannot be used: ${error.message}. Check DATABASE_URL (or POSTGRES_*) and that the server runs`;
+    throw new HoldfastError('postgres_unavailable', what, { cause: error });
+  }
+}

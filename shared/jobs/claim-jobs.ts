@@ -1,0 +1,42 @@
+import type { Database } from '../postgres/create-database.js';
+import { CLAIM_ASSIGNMENTS, CLAIMED_COLUMNS, type ClaimedJob } from './claimed-job.js';
+import { SUSPECT_AFTER_LOSSES } from './job-state.js';
+
+export interface ClaimRequest {
+  readonly workerId: string;
+  /** Numbers the worker's claims: the row of claim_batches by which a lost reply is found again. */
+  readonly batchNo: number;
+  readonly jobTypes: readonly string[];
+  readonly maySuspect: boolean;
+}
+
+/**
+ * Makes the worker the owner of one attempt of each of these jobs that is still to be had. By primary key, so that
+ * neither backlog nor dead rows slow it. A condition on completed_at would let the planner pick jobs_unfinished, which
+ * it believes empty right after a bulk load: `status` serves instead.
+ *
+ * set_config is evaluated once, before the first row: a short lock timeout for this transaction alone, without a second
+ * statement. Nobody's open transaction on one row may hold up a batch.
+ */
+const CLAIM_JOBS = `
+  WITH claimed AS (
+    UPDATE jobs SET ${CLAIM_ASSIGNMENTS}
+     WHERE id = ANY ($2::bigint[]) AND status = 'pending' AND unmet_dependencies = 0
+       AND (scheduled_at IS NULL OR scheduled_at <= now())
+       AND job_type = ANY ($3::text[]) AND (lost_count < $5 OR $6)
+       AND (SELECT set_config('lock_timeout', '300ms', true)) IS NOT NULL
+       AND queue <> ALL (ARRAY(SELECT name FROM queues WHERE paused_at IS NOT NULL))
+       AND EXISTS (SELECT 1 FROM workers WHERE workers.id = $1 AND dead_at IS NULL AND stopped_at IS NULL)
+    RETURNING ${CLAIMED_COLUMNS}
+  ), batch AS (
+    INSERT INTO claim_batches (worker_id, batch_no, job_ids)
+    SELECT $1, $4::bigint, array_agg(id) FROM claimed HAVING count(*) > 0
+  )
+  SELECT * FROM claimed`;
+
+/** Claims those of `ids` that are pending, ready and of a type the worker knows. @throws PostgresError */
+export async function claimJobs(db: Database, ids: readonly number[], request: ClaimRequest): Promise<ClaimedJob[]> {
+  const { workerId, batchNo, jobTypes, maySuspect } = request;
+  const { rows } = await db.query<ClaimedJob>(CLAIM_JOBS, [workerId, ids, jobTypes, batchNo, SUSPECT_AFTER_LOSSES, maySuspect]);
+  return rows.map((job) => ({ ...job, batchNo }));
+}

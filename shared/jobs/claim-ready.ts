@@ -1,0 +1,51 @@
+import type { Database } from '../postgres/create-database.js';
+import type { ClaimRequest } from './claim-jobs.js';
+import { CLAIM_ASSIGNMENTS, CLAIMED_COLUMNS, type ClaimedJob } from './claimed-job.js';
+import { SUSPECT_AFTER_LOSSES } from './job-state.js';
+
+export interface ReadySearch {
+  readonly queue: string;
+  readonly count: number;
+  /** Only jobs that have been ready for this long: what Redis should have carried by now. 0 when there is no Redis. */
+  readonly readyForMs: number;
+}
+
+/**
+ * Finds ready jobs in PostgreSQL and claims them: the idle poll, and the dispatch while Redis is away. Each priority is
+ * one probe of jobs_unfinished that starts at the watermark, so that dead entries which an old snapshot keeps are not
+ * walked. Rows that somebody else has locked are skipped.
+ */
+const CLAIM_READY = `
+  WITH start AS MATERIALIZED (
+    SELECT COALESCE((SELECT ready_watermark FROM coordinator_lease WHERE name = 'coordinator'), '-infinity') AS watermark
+  ), ready AS MATERIALIZED (
+    SELECT lane_job.id, lane_job.lost_count FROM generate_series(100, 0, -1) AS lane (priority) CROSS JOIN LATERAL (
+      SELECT j.id, j.lost_count FROM jobs j
+       WHERE j.queue = $2 AND j.priority = lane.priority AND j.completed_at IS NULL AND j.unmet_dependencies = 0
+         AND j.set_aside_at IS NULL AND j.ready_at >= (SELECT watermark FROM start)
+         AND j.ready_at <= now() - $8 * interval '1 millisecond'
+         AND j.status = 'pending' AND j.job_type = ANY ($3::text[]) AND (j.lost_count < $5 OR $6)
+       ORDER BY j.ready_at, j.id LIMIT $7 FOR UPDATE SKIP LOCKED) lane_job
+     WHERE NOT EXISTS (SELECT 1 FROM queues WHERE name = $2 AND paused_at IS NOT NULL)
+     LIMIT $7
+  ), chosen AS (
+    SELECT id FROM ready WHERE lost_count < $5
+    UNION ALL (SELECT id FROM ready WHERE lost_count >= $5 LIMIT 1)
+  ), claimed AS (
+    UPDATE jobs SET ${CLAIM_ASSIGNMENTS}
+     WHERE id = ANY (ARRAY(SELECT id FROM chosen)) AND status = 'pending'
+       AND EXISTS (SELECT 1 FROM workers WHERE workers.id = $1 AND dead_at IS NULL AND stopped_at IS NULL)
+    RETURNING ${CLAIMED_COLUMNS}
+  ), batch AS (
+    INSERT INTO claim_batches (worker_id, batch_no, job_ids)
+    SELECT $1, $4::bigint, array_agg(id) FROM claimed HAVING count(*) > 0
+  )
+  SELECT * FROM claimed`;
+
+/** Claims up to `count` ready jobs of a queue, urgent and old ones first. @throws PostgresError */
+export async function claimReady(db: Database, search: ReadySearch, request: ClaimRequest): Promise<ClaimedJob[]> {
+  const { workerId, batchNo, jobTypes, maySuspect } = request;
+  const values = [workerId, search.queue, jobTypes, batchNo, SUSPECT_AFTER_LOSSES, maySuspect, search.count, search.readyForMs];
+  const { rows } = await db.query<ClaimedJob>(CLAIM_READY, values);
+  return rows.map((job) => ({ ...job, batchNo }));
+}

@@ -1,0 +1,27 @@
+/** What a worker knows of an attempt it owns. */
+export interface ClaimedJob {
+  readonly id: number;
+  readonly attempt: number;
+  readonly jobType: string;
+  readonly queue: string;
+  readonly priority: number;
+  readonly payload: unknown;
+  readonly metadata: Record<string, unknown> | null;
+  readonly retryCount: number;
+  readonly maxRetries: number;
+  readonly timeoutMs: number;
+  readonly lostCount: number;
+  /** From ready to claimed, by the database's clock. */
+  readonly waitMs: number;
+  /** The claim it came with, among the worker's. */
+  readonly batchNo: number;
+}
+
+/** What the claims return, for the row of an UPDATE on jobs. */
+export const CLAIMED_COLUMNS = `id, attempt, job_type AS "jobType", queue, priority, payload, metadata, retry_count AS "retryCount",
+  max_retries AS "maxRetries", timeout_ms AS "timeoutMs", lost_count AS "lostCount",
+  date_part('epoch', now() - ready_at) * 1000 AS "waitMs"`;
+
+/** What the claims write. No index knows these columns, so that the update is HOT. */
+export const CLAIM_ASSIGNMENTS = `status = 'running', attempt = attempt + 1, worker_id = $1, started_at = now(), updated_at = now(),
+  set_aside_at = NULL, progress = NULL`;

@@ -1,0 +1,46 @@
+import { messageOf } from '../errors.js';
+import { PermanentError, TransientError, type ErrorClass } from './job-errors.js';
+import type { AttemptError } from './outcome.js';
+
+/** Codes of Node and undici for a network that did not answer as it should: expected to pass. */
+const TRANSIENT_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'ETIMEDOUT',
+  'EPIPE',
+  'EAI_AGAIN',
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+  'UND_ERR_SOCKET',
+]);
+
+/** Longer text says no more, and makes every list of jobs heavy. */
+const MESSAGE_LIMIT = 2_000;
+const STACK_LIMIT = 8_000;
+
+/** PostgreSQL cannot store U+0000. */
+const storable = (text: string, limit: number): string => text.replaceAll('\u0000', '\uFFFD').slice(0, limit);
+
+/** The class of whatever a handler threw, and what is recorded of it. */
+export function describeError(error: unknown): AttemptError {
+  const stack = error instanceof Error ? error.stack : undefined;
+  return {
+    message: storable(messageOf(error) || 'the handler threw an error without a message', MESSAGE_LIMIT),
+    errorClass: classifyError(error),
+    ...(stack === undefined ? {} : { stack: storable(stack, STACK_LIMIT) }),
+  };
+}
+
+function classifyError(error: unknown): ErrorClass {
+  if (error instanceof PermanentError) return 'permanent';
+  if (error instanceof TransientError) return 'transient';
+  const code: unknown = (error as { code?: unknown } | null)?.code;
+  if (typeof code === 'string' && TRANSIENT_CODES.has(code)) return 'transient';
+  // fetch() wraps what happened.
+  const cause: unknown = (error as { cause?: unknown } | null)?.cause;
+  return cause instanceof Error ? classifyError(cause) : 'unknown';
+}

@@ -1,0 +1,50 @@
+import { createHash } from 'node:crypto';
+import type { QueryTarget } from '../postgres/query-target.js';
+import type { OutcomeOf } from './outcome.js';
+import { ATTEMPT_KEY, FENCE, HISTORY_COLUMNS, HISTORY_VALUES, runSettle, type SettledRow } from './settle-statement.js';
+
+/** Running to failed: the attempt on record, and a dead letter for a person unless these are switched off ($4). */
+const DEAD_LETTER_JOBS = `
+  WITH settled AS (
+    UPDATE jobs SET status = 'failed', completed_at = now(), updated_at = now(),
+      error_message = $3::jsonb -> ${ATTEMPT_KEY} ->> 'message', error_class = $3::jsonb -> ${ATTEMPT_KEY} ->> 'error_class'
+     WHERE ${FENCE}
+    RETURNING id, attempt, started_at, has_dependents, queue, job_type, payload, error_message, error_class,
+      $3::jsonb -> ${ATTEMPT_KEY} AS its
+  ), history AS (
+    INSERT INTO job_executions (${HISTORY_COLUMNS}, error_message, error_class, error_stack)
+    SELECT ${HISTORY_VALUES}, CASE error_class WHEN 'timeout' THEN 'timed_out' ELSE 'failed' END::execution_status,
+           error_message, error_class, its ->> 'stack' FROM settled
+  ), letters AS (
+    INSERT INTO dead_letter_jobs (job_id, queue, job_type, payload, error_message, error_class, fingerprint, attempts, reason)
+    SELECT id, queue, job_type, payload, error_message, error_class, its ->> 'fingerprint', attempt,
+           (its ->> 'reason')::dead_letter_reason FROM settled WHERE $4
+    ON CONFLICT DO NOTHING
+  )
+  SELECT id, attempt, has_dependents AS "hasDependents", false AS "isReady" FROM settled`;
+
+/** Returns the attempts that were still ours. @throws PostgresError */
+export function deadLetterJobs(
+  db: QueryTarget,
+  workerId: string,
+  outcomes: readonly OutcomeOf<'dead_letter'>[],
+  isDeadLetterEnabled: boolean,
+): Promise<SettledRow[]> {
+  const describe = ({ job, error, reason }: OutcomeOf<'dead_letter'>) => ({
+    message: error.message,
+    error_class: error.errorClass,
+    stack: error.stack,
+    reason,
+    fingerprint: fingerprint(job.jobType, error.errorClass, error.message),
+  });
+  return runSettle(db, DEAD_LETTER_JOBS, workerId, outcomes, describe, [isDeadLetterEnabled]);
+}
+
+/** Groups alike errors: the message without what differs from job to job (numbers, ids, quoted values). */
+export function fingerprint(jobType: string, errorClass: string, message: string): string {
+  const shape = message
+    .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi, '<id>')
+    .replace(/"[^"]*"|'[^']*'/g, '<value>')
+    .replace(/\b0x[0-9a-f]+\b|\d+/gi, '<n>');
+  return createHash('sha256').update(`${jobType}\n${errorClass}\n${shape}`).digest('hex').slice(0, 16);
+}

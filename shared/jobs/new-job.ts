@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto';
+
+/** What happens to a job when a job it depends on fails or is cancelled: wait for ever, be cancelled, run anyway. */
+export type DependencyPolicy = 'block' | 'cancel' | 'run';
+
+export interface Dependency {
+  readonly jobId: number;
+  /** Default `block`. */
+  readonly onFailure?: DependencyPolicy;
+}
+
+/** A job as it is submitted; what is left out takes the column's default. Times are milliseconds. */
+export interface NewJob {
+  readonly jobType: string;
+  readonly payload: unknown;
+  readonly queue?: string | undefined;
+  readonly priority?: number | undefined;
+  readonly maxRetries?: number | undefined;
+  readonly timeoutMs?: number | undefined;
+  /** Not before this time. */
+  readonly scheduledAt?: Date | undefined;
+  /** Not before this long after the submit, by the database's clock. */
+  readonly delayMs?: number | undefined;
+  readonly dependsOn?: readonly Dependency[] | undefined;
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly createdBy?: string | undefined;
+  /** At most one unfinished job has it: submitting another one returns the first. */
+  readonly uniqueKey?: string | undefined;
+  /** At most one job ever has it: submitting the same job again returns the first, another job is refused. */
+  readonly idempotencyKey?: string | undefined;
+}
+
+export interface SubmittedJob {
+  readonly id: number;
+  readonly createdAt: Date;
+  /** True when a job with the same unique or idempotency key was there already, and this is its id. */
+  readonly isExisting: boolean;
+}
+
+/** Must not share a statement with strangers: another session's uncommitted twin would hold up all of them. */
+export function needsOwnStatement(job: NewJob): boolean {
+  return job.uniqueKey !== undefined || job.idempotencyKey !== undefined || (job.dependsOn?.length ?? 0) > 0;
+}
+
+/** The row as `json_to_recordset` in insert-jobs.ts reads it. */
+export function toRow(job: NewJob): Record<string, unknown> {
+  return {
+    job_type: job.jobType,
+    payload: job.payload ?? {},
+    queue: job.queue,
+    priority: job.priority,
+    max_retries: job.maxRetries,
+    timeout_ms: job.timeoutMs,
+    scheduled_at: job.scheduledAt,
+    delay_ms: job.delayMs,
+    metadata: job.metadata,
+    tags: job.tags,
+    created_by: job.createdBy,
+    unique_key: job.uniqueKey,
+    idempotency_key: job.idempotencyKey,
+    request_hash: job.idempotencyKey === undefined ? undefined : hashRequest(job),
+  };
+}
+
+/** Names what was asked for, whatever the order of its fields: the same key with another hash is another request. */
+function hashRequest({ idempotencyKey: _key, ...request }: NewJob): string {
+  const sorted = JSON.stringify(request, (_name, value: unknown) =>
+    value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+  return createHash('sha256').update(sorted).digest('hex');
+}

@@ -1,0 +1,58 @@
+import type { Installation } from '../installation.js';
+import { dispatchJobs, type DispatchableJob } from './dispatch-jobs.js';
+
+/** A place in the order of due jobs. The time is PostgreSQL's own text: a Date has no microseconds. */
+export interface PromoteCursor {
+  readonly scheduledAt: string;
+  readonly id: number;
+}
+
+interface DueJob extends DispatchableJob {
+  readonly scheduledAt: string;
+}
+
+const PAGE = 1_000;
+
+/** Both sides of the range are open for the planner to see: it is a walk along jobs_due. */
+const READ_DUE = `
+  SELECT id, queue, priority, lost_count AS "lostCount", scheduled_at::text AS "scheduledAt" FROM jobs
+   WHERE scheduled_at IS NOT NULL AND completed_at IS NULL AND (scheduled_at, id) > ($1::timestamptz, $2::bigint)
+     AND scheduled_at <= now() AND status = 'pending' AND unmet_dependencies = 0 AND set_aside_at IS NULL
+   ORDER BY scheduled_at, id LIMIT ${PAGE}`;
+
+const READ_NEXT_DUE = `
+  SELECT date_part('epoch', min(scheduled_at) - clock_timestamp()) * 1000 AS "inMs" FROM jobs
+   WHERE scheduled_at IS NOT NULL AND completed_at IS NULL AND scheduled_at > now()`;
+
+/**
+ * Dispatches the jobs that became due after the cursor. No write marks them: the cursor moves on. Jobs in `alreadyPushed`
+ * (id to scheduledAt) are left out, and what is pushed is added to it.
+ *
+ * @returns the new cursor. @throws PostgresError
+ */
+export async function promoteDue(
+  installation: Installation,
+  cursor: PromoteCursor,
+  alreadyPushed: Map<number, string>,
+): Promise<{ cursor: PromoteCursor; count: number }> {
+  let at = cursor;
+  let count = 0;
+  for (;;) {
+    const { rows } = await installation.db.query<DueJob>(READ_DUE, [at.scheduledAt, at.id]);
+    const fresh = rows.filter((job) => alreadyPushed.get(job.id) !== job.scheduledAt);
+    for (const job of fresh) alreadyPushed.set(job.id, job.scheduledAt);
+    await dispatchJobs(installation, fresh);
+    count += fresh.length;
+    const last = rows.at(-1);
+    if (last) at = { scheduledAt: last.scheduledAt, id: last.id };
+    if (rows.length < PAGE) break;
+  }
+  if (count > 0) installation.events.emit('promoted', { count });
+  return { cursor: at, count };
+}
+
+/** Milliseconds until the next job is due by the database's clock; null when none is. */
+export async function readNextDueMs(installation: Installation): Promise<number | null> {
+  const { rows } = await installation.db.query<{ inMs: number | null }>(READ_NEXT_DUE);
+  return rows[0]?.inMs ?? null;
+}

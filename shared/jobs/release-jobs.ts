@@ -1,0 +1,74 @@
+import type { Database } from '../postgres/create-database.js';
+import type { QueryTarget } from '../postgres/query-target.js';
+import type { OutcomeOf } from './outcome.js';
+import { ATTEMPT_KEY, FENCE, HISTORY_COLUMNS, HISTORY_VALUES, runSettle, type SettledRow } from './settle-statement.js';
+
+/** Running to pending without a charge: a snooze, or a worker that must leave. An immediate job stays immediate. */
+const RELEASE_JOBS = `
+  WITH settled AS (
+    UPDATE jobs SET status = 'pending', worker_id = NULL, updated_at = now(),
+      scheduled_at = CASE WHEN ($3::jsonb -> ${ATTEMPT_KEY} ->> 'delay_ms')::float8 > 0
+        THEN now() + ($3::jsonb -> ${ATTEMPT_KEY} ->> 'delay_ms')::float8 * interval '1 millisecond' ELSE scheduled_at END
+     WHERE ${FENCE}
+    RETURNING id, attempt, started_at, has_dependents, scheduled_at IS NULL OR scheduled_at <= now() AS is_ready,
+      $3::jsonb -> ${ATTEMPT_KEY} AS its
+  ), history AS (
+    INSERT INTO job_executions (${HISTORY_COLUMNS}, error_message)
+    SELECT ${HISTORY_VALUES}, 'released', its ->> 'note' FROM settled
+  )
+  SELECT id, attempt, has_dependents AS "hasDependents", is_ready AS "isReady" FROM settled`;
+
+/** Returns the attempts that were still ours. @throws PostgresError */
+export function releaseJobs(
+  db: QueryTarget,
+  workerId: string,
+  outcomes: readonly OutcomeOf<'snoozed' | 'released'>[],
+): Promise<SettledRow[]> {
+  return runSettle(db, RELEASE_JOBS, workerId, outcomes, ({ note, delayMs }) => ({ note, delay_ms: delayMs }));
+}
+
+/** What a worker owns according to PostgreSQL; it may not know all of it, when the reply to a claim was lost. */
+export interface ClaimBatch {
+  readonly batchNo: number;
+  readonly jobIds: readonly number[];
+}
+
+export async function readClaimBatches(db: Database, workerId: string): Promise<ClaimBatch[]> {
+  const { rows } = await db.query<ClaimBatch>(
+    'SELECT batch_no AS "batchNo", job_ids AS "jobIds" FROM claim_batches WHERE worker_id = $1',
+    [workerId],
+  );
+  return rows;
+}
+
+export async function forgetClaimBatches(db: Database, workerId: string, batchNos: readonly number[]): Promise<void> {
+  await db.query('DELETE FROM claim_batches WHERE worker_id = $1 AND batch_no = ANY ($2::bigint[])', [workerId, batchNos]);
+}
+
+/**
+ * Releases a batch whose claim was committed but whose reply never came: no handler ran. The attempt is on record as
+ * released, so that attempts stay gapless.
+ */
+const RELEASE_UNKNOWN_BATCH = `
+  WITH settled AS (
+    UPDATE jobs SET status = 'pending', worker_id = NULL, updated_at = now()
+     WHERE id = ANY ($3::bigint[]) AND id <> ALL ($4::bigint[]) AND worker_id = $1 AND status = 'running'
+    RETURNING id, attempt, started_at
+  ), history AS (
+    INSERT INTO job_executions (job_id, attempt, worker_id, status, started_at, duration_ms, error_message)
+    SELECT id, attempt, $1, 'released', started_at, 0, 'the reply to the claim was lost' FROM settled
+  ), forgotten AS (
+    DELETE FROM claim_batches WHERE worker_id = $1 AND batch_no = $2
+  )
+  SELECT id FROM settled`;
+
+/** Returns the ids that are pending again; `running` are jobs that the worker does run, by another batch. */
+export async function releaseUnknownBatch(
+  db: Database,
+  workerId: string,
+  batch: ClaimBatch,
+  running: readonly number[],
+): Promise<number[]> {
+  const { rows } = await db.query<{ id: number }>(RELEASE_UNKNOWN_BATCH, [workerId, batch.batchNo, batch.jobIds, running]);
+  return rows.map(({ id }) => id);
+}

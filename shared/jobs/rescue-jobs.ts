@@ -1,0 +1,87 @@
+import type { Installation } from '../installation.js';
+import type { Database } from '../postgres/create-database.js';
+import { dispatchJobs, type DispatchableJob } from './dispatch-jobs.js';
+import { fingerprint } from './dead-letter-jobs.js';
+import { LOSSES_AS_SUSPECT, SUSPECT_AFTER_LOSSES } from './job-state.js';
+import { releaseDependents } from './release-dependents.js';
+
+interface OrphanedBatch {
+  readonly workerId: string;
+  readonly batchNo: number;
+  readonly jobIds: number[];
+}
+
+/** A claim may commit after its worker was declared dead, so this is asked again and again, for every worker not alive. */
+const READ_ORPHANED_BATCHES = `
+  SELECT b.worker_id AS "workerId", b.batch_no AS "batchNo", b.job_ids AS "jobIds"
+    FROM claim_batches b LEFT JOIN workers w ON w.id = b.worker_id
+   WHERE w.id IS NULL OR w.dead_at IS NOT NULL OR w.stopped_at IS NOT NULL
+   ORDER BY b.claimed_at LIMIT 100`;
+
+/**
+ * Running to pending, or to failed for a poison job. The attempt is on record as lost; no retry is charged. The first
+ * loss is made good at once, later ones after a backoff with full jitter.
+ */
+const RESCUE_JOBS = `
+  WITH owned AS (
+    SELECT id, lost_count + 1 >= $3 AS is_poison FROM jobs
+     WHERE id = ANY ($2::bigint[]) AND worker_id = $1 AND status = 'running'
+     ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+  ), rescued AS (
+    UPDATE jobs j SET
+      status = CASE WHEN o.is_poison THEN 'failed' ELSE 'pending' END::job_status,
+      completed_at = CASE WHEN o.is_poison THEN now() END,
+      worker_id = CASE WHEN o.is_poison THEN worker_id END,
+      lost_count = lost_count + 1, error_class = 'lost', error_message = $4, updated_at = now(),
+      scheduled_at = CASE WHEN lost_count = 0 OR o.is_poison THEN scheduled_at
+        ELSE now() + random() * LEAST(60000, 1000 * 2 ^ lost_count) * interval '1 millisecond' END
+    FROM owned o WHERE j.id = o.id
+    RETURNING j.*, o.is_poison
+  ), history AS (
+    INSERT INTO job_executions (job_id, attempt, worker_id, status, started_at, duration_ms, error_class, error_message)
+    SELECT id, attempt, $1, 'lost', started_at, date_part('epoch', now() - started_at) * 1000, 'lost', $4 FROM rescued
+  ), letters AS (
+    INSERT INTO dead_letter_jobs (job_id, queue, job_type, payload, error_message, error_class, fingerprint, attempts, reason)
+    SELECT id, queue, job_type, payload, $4, 'lost', $5, attempt, 'poison' FROM rescued WHERE is_poison
+    ON CONFLICT DO NOTHING
+  )
+  SELECT id, queue, priority, lost_count AS "lostCount", has_dependents AS "hasDependents", is_poison AS "isPoison",
+         scheduled_at IS NULL OR scheduled_at <= now() AS "isReady" FROM rescued`;
+
+interface RescuedJob extends DispatchableJob {
+  readonly hasDependents: boolean;
+  readonly isPoison: boolean;
+  readonly isReady: boolean;
+}
+
+/** The batch stays while any of its rows is still held: it was locked by somebody and skipped above. */
+const FORGET_RESCUED_BATCH = `
+  DELETE FROM claim_batches b WHERE worker_id = $1 AND batch_no = $2
+     AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = ANY (b.job_ids) AND j.worker_id = $1 AND j.status = 'running')`;
+
+/** Makes the jobs of workers that are not alive ready again. Returns how many. @throws PostgresError */
+export async function rescueJobs(installation: Installation): Promise<number> {
+  const { rows: batches } = await installation.db.query<OrphanedBatch>(READ_ORPHANED_BATCHES);
+  let count = 0;
+  for (const batch of batches) count += await rescueBatch(installation, batch);
+  return count;
+}
+
+async function rescueBatch(installation: Installation, { workerId, batchNo, jobIds }: OrphanedBatch): Promise<number> {
+  const { db, events } = installation;
+  const message = `worker ${workerId} died while it ran the job`;
+  const poisonAt = SUSPECT_AFTER_LOSSES + LOSSES_AS_SUSPECT;
+  const values = [workerId, jobIds, poisonAt, message, fingerprint('', 'lost', 'poison')];
+  const rescued = await rescueRows(db, values);
+  await db.query(FORGET_RESCUED_BATCH, [workerId, batchNo]);
+  if (rescued.length === 0) return 0;
+  events.emit('rescued', { workerId, jobIds: rescued.map(({ id }) => id) });
+  await dispatchJobs(installation, rescued.filter((job) => job.isReady && !job.isPoison), 'front');
+  await releaseDependents(installation, rescued.filter((job) => job.isPoison && job.hasDependents).map(({ id }) => id));
+  return rescued.length;
+}
+
+async function rescueRows(db: Database, values: unknown[]): Promise<RescuedJob[]> {
+  const { rows } = await db.query<RescuedJob>(RESCUE_JOBS, values);
+  return rows;
+}

@@ -1,0 +1,28 @@
+import type { QueryTarget } from '../postgres/query-target.js';
+import type { OutcomeOf } from './outcome.js';
+import { ATTEMPT_KEY, FENCE, HISTORY_COLUMNS, HISTORY_VALUES, runSettle, type SettledRow } from './settle-statement.js';
+
+/** Running to pending, due after the backoff; the failure is on record and charged. */
+const RETRY_JOBS = `
+  WITH settled AS (
+    UPDATE jobs SET status = 'pending', worker_id = NULL, updated_at = now(), retry_count = retry_count + 1,
+      scheduled_at = now() + ($3::jsonb -> ${ATTEMPT_KEY} ->> 'delay_ms')::float8 * interval '1 millisecond',
+      error_message = $3::jsonb -> ${ATTEMPT_KEY} ->> 'message', error_class = $3::jsonb -> ${ATTEMPT_KEY} ->> 'error_class'
+     WHERE ${FENCE}
+    RETURNING id, attempt, started_at, has_dependents, scheduled_at <= now() AS is_ready, $3::jsonb -> ${ATTEMPT_KEY} AS its
+  ), history AS (
+    INSERT INTO job_executions (${HISTORY_COLUMNS}, error_message, error_class, error_stack)
+    SELECT ${HISTORY_VALUES}, CASE its ->> 'error_class' WHEN 'timeout' THEN 'timed_out' ELSE 'failed' END::execution_status,
+           its ->> 'message', its ->> 'error_class', its ->> 'stack' FROM settled
+  )
+  SELECT id, attempt, has_dependents AS "hasDependents", is_ready AS "isReady" FROM settled`;
+
+/** Returns the attempts that were still ours. @throws PostgresError */
+export function retryJobs(db: QueryTarget, workerId: string, outcomes: readonly OutcomeOf<'retried'>[]): Promise<SettledRow[]> {
+  return runSettle(db, RETRY_JOBS, workerId, outcomes, ({ error, delayMs }) => ({
+    delay_ms: delayMs,
+    message: error.message,
+    error_class: error.errorClass,
+    stack: error.stack,
+  }));
+}

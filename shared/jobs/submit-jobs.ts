@@ -1,0 +1,92 @@
+import { HoldfastError } from '../errors.js';
+import type { Installation } from '../installation.js';
+import { isPostgresError } from '../postgres/postgres-error.js';
+import type { QueryTarget } from '../postgres/query-target.js';
+import { dispatchJobs } from './dispatch-jobs.js';
+import { insertDependencies, insertJobs, type InsertedJob } from './insert-jobs.js';
+import { needsOwnStatement, toRow, type NewJob, type SubmittedJob } from './new-job.js';
+
+/**
+ * Submits jobs: all of them or none. When this resolves they are committed, and ready ones are on their way to a worker.
+ *
+ * @throws HoldfastError `validation_failed`, `idempotency_key_reused`, `postgres_unavailable` (nothing was stored), or
+ *   `outcome_unknown` (the connection broke around COMMIT: look, or submit again with an idempotency key)
+ */
+export async function submitJobs(installation: Installation, jobs: readonly NewJob[]): Promise<SubmittedJob[]> {
+  if (jobs.length === 0) return [];
+  const { db, events } = installation;
+  const isPlain = !jobs.some(needsOwnStatement);
+  const inserted = await (
+    isPlain ? insertJobs(db, jobs, true) : db.transaction((tx) => insertOneByOne(tx, jobs, true))
+  ).catch((error: unknown) => {
+    throw describeFailure(error);
+  });
+  events.emit('submitted', jobs.map(({ jobType, queue = 'default' }) => ({ jobType, queue })));
+  dispatchJobs(installation, inserted.filter((job) => job.isReady && !('isExisting' in job)));
+  return inserted.map(toSubmitted);
+}
+
+/** Submits inside the caller's transaction: the jobs exist, and are announced, when that commits. */
+export async function submitJobsIn(tx: QueryTarget, jobs: readonly NewJob[]): Promise<SubmittedJob[]> {
+  if (jobs.length === 0) return [];
+  const inserted = jobs.some(needsOwnStatement) ? await insertOneByOne(tx, jobs, false) : await insertJobs(tx, jobs, false);
+  return inserted.map(toSubmitted);
+}
+
+type InsertedOrExisting = InsertedJob | (InsertedJob & { readonly isExisting: true });
+
+const toSubmitted = (job: InsertedOrExisting): SubmittedJob => ({
+  id: job.id,
+  createdAt: job.createdAt,
+  isExisting: 'isExisting' in job,
+});
+
+async function insertOneByOne(tx: QueryTarget, jobs: readonly NewJob[], isOwnCommit: boolean): Promise<InsertedOrExisting[]> {
+  const done: InsertedOrExisting[] = [];
+  for (const job of jobs) done.push(await insertWithKey(tx, job, isOwnCommit));
+  return done;
+}
+
+/** A twin that finishes, or is rolled back, between our INSERT and our look makes us try again; not for ever. */
+const MOST_TRIES = 5;
+
+async function insertWithKey(tx: QueryTarget, job: NewJob, isOwnCommit: boolean): Promise<InsertedOrExisting> {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const [inserted] = await insertJobs(tx, [job], isOwnCommit);
+    if (inserted) {
+      await insertDependencies(tx, inserted.id, job);
+      // Whether its parents were done already only the database knows; the push is a hint, and the claim decides.
+      return inserted;
+    }
+    const existing = await findExisting(tx, job);
+    if (existing) return existing;
+  }
+  throw new HoldfastError('busy', 'other submits with the same key come and go; try again');
+}
+
+const FIND_EXISTING = `
+  SELECT id, created_at AS "createdAt", queue, priority, request_hash AS "requestHash",
+         idempotency_key IS NOT DISTINCT FROM $1 AND $1 IS NOT NULL AS "sameIdempotencyKey"
+    FROM jobs WHERE idempotency_key = $1 OR (unique_key = $2 AND completed_at IS NULL)
+   ORDER BY "sameIdempotencyKey" DESC LIMIT 1`;
+
+async function findExisting(tx: QueryTarget, job: NewJob): Promise<InsertedOrExisting | undefined> {
+  const { rows } = await tx.query(FIND_EXISTING, [job.idempotencyKey ?? null, job.uniqueKey ?? null]);
+  const existing = rows[0] as (InsertedJob & { requestHash: string; sameIdempotencyKey: boolean }) | undefined;
+  if (!existing) return undefined;
+  if (existing.sameIdempotencyKey && existing.requestHash !== toRow(job)['request_hash']) {
+    throw new HoldfastError(
+      'idempotency_key_reused',
+      `this idempotency key belongs to another request (job ${existing.id}); use a new key for a new job`,
+    );
+  }
+  return { ...existing, id: Number(existing.id), isReady: false, isExisting: true };
+}
+
+/** An INSERT without a key whose COMMIT is unknown is never repeated by us: the caller must know. */
+function describeFailure(error: unknown): unknown {
+  if (!isPostgresError(error, 'unavailable')) return error;
+  return error.wasSent
+    ? new HoldfastError('outcome_unknown', 'the connection to PostgreSQL broke during the submit: the job may or may not be stored', { cause: error })
+    : new HoldfastError('postgres_unavailable', 'PostgreSQL is not reachable; nothing was stored. Try again', { cause: error });
+}

@@ -1,0 +1,135 @@
+import type { Installation } from '../installation.js';
+import {
+  dropFromLane,
+  hasEpoch,
+  markEpoch,
+  readLaneFront,
+  readOwners,
+  removePresent,
+} from '../redis/lane-contents.js';
+import type { Lanes } from '../redis/lanes.js';
+import { dispatchJobs, dispatchReadyOf } from './dispatch-jobs.js';
+import {
+  LANE_END,
+  LANE_START,
+  readLaneHeads,
+  readLanePage,
+  readValid,
+  readWatermark,
+  type LanePosition,
+  type ReadyFilter,
+} from './read-ready.js';
+
+const PAGE = 5_000;
+/** How far into a lane to look for an entry that is still valid. */
+const FRONT = 200;
+/** Younger jobs may be between their COMMIT and their push. */
+const READY_FOR_MS = 2_000;
+
+/**
+ * Puts back what Redis forgot, and drains the processing lists of workers that are gone. With a backlog nobody is idle, so
+ * nobody polls: without this a forgotten job would wait for the end.
+ *
+ * @returns how many ids were missing. @throws PostgresError, or an error of Redis
+ */
+export async function sweepQueue(
+  installation: Installation,
+  queue: string,
+  jobTypes: readonly string[],
+  liveWorkers: ReadonlySet<string>,
+): Promise<number> {
+  const { lanes, events } = installation;
+  if (!lanes) return 0;
+  await drainDeadOwners(installation, lanes, queue, liveWorkers);
+  const filter: ReadyFilter = { queue, jobTypes, readyForMs: READY_FOR_MS };
+  if (!(await hasEpoch(lanes, queue))) {
+    const pushed = await rebuildQueue(installation, lanes, filter);
+    if (pushed > 0) events.emit('swept', { queue, missing: pushed, rebuilt: true });
+    return pushed;
+  }
+  let missing = 0;
+  for (const head of await readLaneHeads(installation.db, filter, await readWatermark(installation.db))) {
+    missing += await sweepLane(installation, lanes, filter, head.priority, head, liveWorkers);
+  }
+  if (missing > 0) events.emit('swept', { queue, missing, rebuilt: false });
+  return missing;
+}
+
+/** A take by a worker that died before it claimed; or a list that an old file of Redis brought back. */
+async function drainDeadOwners(installation: Installation, lanes: Lanes, queue: string, live: ReadonlySet<string>): Promise<void> {
+  for (const owner of await readOwners(lanes, queue)) {
+    if (live.has(owner)) continue;
+    const ids = (await lanes.drain(queue, owner)).map(Number).filter(Number.isSafeInteger);
+    await dispatchReadyOf(installation, ids, 'front');
+  }
+}
+
+/** Redis is new or was emptied: everything ready is pushed, urgent lanes first. Newer submits may already be in. */
+async function rebuildQueue(installation: Installation, lanes: Lanes, filter: ReadyFilter): Promise<number> {
+  let pushed = 0;
+  const everything = { ...filter, readyForMs: 0 };
+  for (const { priority } of await readLaneHeads(installation.db, everything, '-infinity')) {
+    let after = LANE_START;
+    for (;;) {
+      const page = await readLanePage(installation.db, everything, priority, { after, before: LANE_END, limit: PAGE });
+      // The oldest go before what was submitted since; behind them, the order is nearly kept.
+      await dispatchJobs(installation, page, after === LANE_START ? 'front' : 'back');
+      pushed += page.length;
+      after = page.at(-1) ?? after;
+      if (page.length < PAGE) break;
+    }
+  }
+  await markEpoch(lanes, filter.queue);
+  return pushed;
+}
+
+/**
+ * Suspicion by order: a lane is roughly first in, first out, so that ready jobs older than its first valid entry may be
+ * missing. Proof by comparison with everything in Redis that could hold them.
+ */
+async function sweepLane(
+  installation: Installation,
+  lanes: Lanes,
+  filter: ReadyFilter,
+  priority: number,
+  head: LanePosition,
+  liveWorkers: ReadonlySet<string>,
+): Promise<number> {
+  const before = await findFirstValid(installation, lanes, filter.queue, priority);
+  let missing = 0;
+  // The head itself may be missing: start just before it.
+  let after: LanePosition = { readyAt: head.readyAt, id: head.id - 1 };
+  for (;;) {
+    const suspects = await readLanePage(installation.db, filter, priority, { after, before, limit: PAGE });
+    if (suspects.length > 0) missing += await pushMissing(installation, lanes, filter.queue, priority, suspects, liveWorkers);
+    after = suspects.at(-1) ?? after;
+    if (suspects.length < PAGE) return missing;
+  }
+}
+
+type Suspects = Awaited<ReturnType<typeof readLanePage>>;
+
+async function pushMissing(
+  installation: Installation,
+  lanes: Lanes,
+  queue: string,
+  priority: number,
+  suspects: Suspects,
+  liveWorkers: ReadonlySet<string>,
+): Promise<number> {
+  const ids = new Set(suspects.map(({ id }) => id));
+  await removePresent(lanes, queue, priority, liveWorkers, ids);
+  await dispatchJobs(installation, suspects.filter(({ id }) => ids.has(id)), 'front');
+  return ids.size;
+}
+
+/** The position of the lane's first entry that is ready; entries in front of it that are not are dropped. */
+async function findFirstValid(installation: Installation, lanes: Lanes, queue: string, priority: number): Promise<LanePosition> {
+  const entries = await readLaneFront(lanes, queue, priority, FRONT);
+  const ids = entries.map(Number).filter(Number.isSafeInteger);
+  const valid = await readValid(installation.db, queue, ids);
+  const first = entries.findIndex((entry) => valid.has(Number(entry)));
+  const invalid = first === -1 ? entries : entries.slice(0, first);
+  if (invalid.length > 0) await dropFromLane(lanes, queue, priority, invalid);
+  return valid.get(Number(entries[first])) ?? LANE_END;
+}

@@ -1,0 +1,62 @@
+import type { Lanes } from './lanes.js';
+
+const CHUNK = 10_000;
+
+/** The ids of a list that are numbers, a chunk at a time, so that a long lane is never in memory as a whole. */
+async function* readList(lanes: Lanes, key: string): AsyncGenerator<number[]> {
+  for (let start = 0; ; start += CHUNK) {
+    const chunk = await lanes.connection.lrange(key, start, start + CHUNK - 1);
+    if (chunk.length > 0) yield chunk.map(Number).filter(Number.isSafeInteger);
+    if (chunk.length < CHUNK) return;
+  }
+}
+
+/**
+ * Removes from `ids` every id that is on its way in Redis: in the lane, the handoff, the suspects' lane or the
+ * processing list of a live worker. What remains is missing.
+ */
+export async function removePresent(
+  lanes: Lanes,
+  queue: string,
+  priority: number,
+  liveWorkers: ReadonlySet<string>,
+  ids: Set<number>,
+): Promise<void> {
+  const keys = lanes.keys(queue);
+  const owners = (await lanes.connection.smembers(keys.owners)).filter((owner) => liveWorkers.has(owner));
+  // Where ids rest briefly is read before the long lane, and again after it: none slips past while it moves on.
+  const brief = [keys.handoff, keys.suspects, ...owners.map((owner) => keys.processing(owner))];
+  const lists = [...brief, keys.lane(priority), ...brief];
+  for (const list of lists) {
+    for await (const chunk of readList(lanes, list)) {
+      for (const id of chunk) ids.delete(id);
+      if (ids.size === 0) return;
+    }
+  }
+}
+
+/** The oldest entries of a lane: those that leave it next, the next one first. */
+export async function readLaneFront(lanes: Lanes, queue: string, priority: number, count: number): Promise<string[]> {
+  return (await lanes.connection.lrange(lanes.keys(queue).lane(priority), -count, -1)).reverse();
+}
+
+/** Drops entries that no worker could claim. */
+export async function dropFromLane(lanes: Lanes, queue: string, priority: number, entries: readonly string[]): Promise<void> {
+  const pipeline = lanes.connection.pipeline();
+  for (const entry of entries) pipeline.lrem(lanes.keys(queue).lane(priority), -1, entry);
+  await pipeline.exec();
+}
+
+export async function hasEpoch(lanes: Lanes, queue: string): Promise<boolean> {
+  return (await lanes.connection.exists(lanes.keys(queue).epoch)) === 1;
+}
+
+/** Says that this Redis has been filled from PostgreSQL. */
+export async function markEpoch(lanes: Lanes, queue: string): Promise<void> {
+  await lanes.connection.set(lanes.keys(queue).epoch, Date.now());
+}
+
+/** Workers that have, or had, a processing list for the queue. */
+export async function readOwners(lanes: Lanes, queue: string): Promise<string[]> {
+  return lanes.connection.smembers(lanes.keys(queue).owners);
+}

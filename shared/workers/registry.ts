@@ -1,0 +1,108 @@
+import { hostname } from 'node:os';
+import { randomBytes } from 'node:crypto';
+import type { Installation } from '../installation.js';
+import type { Database } from '../postgres/create-database.js';
+import { packageVersion } from '../package-root.js';
+import { dispatchJobs, type DispatchableJob } from '../jobs/dispatch-jobs.js';
+
+export interface WorkerDescription {
+  readonly queues: readonly string[];
+  readonly jobTypes: readonly string[];
+  readonly concurrency: number;
+  /** After this long without a heartbeat the worker is declared dead. */
+  readonly deadAfterMs: number;
+}
+
+/** An id of one incarnation: a worker that was declared dead comes back as another. */
+export const newWorkerId = (): string => `w-${randomBytes(6).toString('hex')}`;
+
+const REGISTER_WORKER = `
+  INSERT INTO workers (id, hostname, pid, version, queues, job_types, concurrency, dead_after_ms)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`;
+
+/** @throws PostgresError */
+export async function registerWorker(db: Database, workerId: string, worker: WorkerDescription): Promise<void> {
+  const { queues, jobTypes, concurrency, deadAfterMs } = worker;
+  await db.query(REGISTER_WORKER, [workerId, hostname(), process.pid, packageVersion, queues, jobTypes, concurrency, deadAfterMs]);
+}
+
+/** $1 worker id. No row: it was declared dead. Run by the heartbeat's own thread. */
+export const BEAT = `UPDATE workers SET last_seen_at = now() WHERE id = $1 AND dead_at IS NULL AND stopped_at IS NULL RETURNING id`;
+
+export async function markWorkerStopped(db: Database, workerId: string): Promise<void> {
+  await db.query('UPDATE workers SET stopped_at = now() WHERE id = $1 AND stopped_at IS NULL', [workerId]);
+}
+
+/**
+ * $1: for how long the caller has seen PostgreSQL answer without a gap. After an outage nobody is declared dead before
+ * everybody had a full lease to beat again.
+ */
+const DECLARE_DEAD = `
+  UPDATE workers SET dead_at = now()
+   WHERE dead_at IS NULL AND stopped_at IS NULL AND dead_after_ms <= $1
+     AND last_seen_at < now() - dead_after_ms * interval '1 millisecond'
+  RETURNING id`;
+
+export async function declareDeadWorkers(db: Database, trustedMs: number): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(DECLARE_DEAD, [Math.min(Math.floor(trustedMs), 2 ** 31 - 1)]);
+  return rows.map(({ id }) => id);
+}
+
+/** Which queues live workers serve, and the job types they handle there. */
+export async function readServedTypes(db: Database): Promise<Map<string, string[]>> {
+  const { rows } = await db.query<{ queue: string; types: string[] }>(`
+    SELECT queue, array_agg(DISTINCT job_type) AS types
+      FROM workers, unnest(queues) AS queue, unnest(job_types) AS job_type
+     WHERE dead_at IS NULL AND stopped_at IS NULL GROUP BY queue`);
+  return new Map(rows.map(({ queue, types }) => [queue, types]));
+}
+
+export async function readLiveWorkerIds(db: Database): Promise<Set<string>> {
+  const { rows } = await db.query<{ id: string }>('SELECT id FROM workers WHERE dead_at IS NULL AND stopped_at IS NULL');
+  return new Set(rows.map(({ id }) => id));
+}
+
+const FORGET_WORKERS = `
+  WITH gone AS (
+    DELETE FROM workers w WHERE COALESCE(dead_at, stopped_at) < now() - $1 * interval '1 millisecond'
+       AND NOT EXISTS (SELECT 1 FROM claim_batches b WHERE b.worker_id = w.id)
+    RETURNING id
+  )
+  DELETE FROM cancel_requests WHERE worker_id IN (SELECT id FROM gone)`;
+
+export async function forgetWorkers(db: Database, olderThanMs: number): Promise<void> {
+  await db.query(FORGET_WORKERS, [olderThanMs]);
+}
+
+const SET_ASIDE = `
+  UPDATE jobs SET set_aside_at = now(), updated_at = now()
+   WHERE id = ANY ($1::bigint[]) AND status = 'pending' AND set_aside_at IS NULL
+     AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.dead_at IS NULL AND w.stopped_at IS NULL
+                        AND jobs.queue = ANY (w.queues) AND jobs.job_type = ANY (w.job_types))`;
+
+/** Sets aside those jobs whose type no live worker of their queue declares: they leave the ready index and wait. */
+export async function setAsideUnhandled(db: Database, ids: readonly number[]): Promise<void> {
+  await db.query(SET_ASIDE, [ids]);
+}
+
+/** Also lowers the watermark, since the jobs come back with the age they have. */
+const TAKE_BACK = `
+  WITH back AS (
+    UPDATE jobs SET set_aside_at = NULL, updated_at = now()
+     WHERE id = ANY (ARRAY(SELECT id FROM jobs WHERE set_aside_at IS NOT NULL AND job_type = ANY ($2::text[]) AND queue = $1
+                            ORDER BY job_type, id LIMIT 1000 FOR UPDATE SKIP LOCKED))
+    RETURNING id, queue, priority, lost_count AS "lostCount", ready_at
+  ), lowered AS (
+    UPDATE coordinator_lease SET ready_watermark = LEAST(ready_watermark, (SELECT min(ready_at) FROM back))
+     WHERE EXISTS (SELECT 1 FROM back)
+  )
+  SELECT * FROM back`;
+
+/** Dispatches jobs that were set aside, now that somebody handles their type. */
+export async function takeBackSetAside(installation: Installation, queue: string, jobTypes: readonly string[]): Promise<void> {
+  for (;;) {
+    const { rows } = await installation.db.query<DispatchableJob>(TAKE_BACK, [queue, jobTypes]);
+    await dispatchJobs(installation, rows, 'front');
+    if (rows.length === 0) return;
+  }
+}

@@ -1,0 +1,3 @@
+export default async function stopTestServers(): Promise<void> {
+  await globalThis.holdfastTestServers?.stop();
+}
