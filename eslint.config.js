@@ -13,7 +13,10 @@ export default tseslint.config(
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-confusing-void-expression': 'off',
       '@typescript-eslint/require-await': 'off',
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
       'max-lines': ['error', { max: 250, skipComments: true, skipBlankLines: true }],
       'max-lines-per-function': ['error', { max: 60, skipComments: true, skipBlankLines: true }],
@@ -26,10 +29,32 @@ export default tseslint.config(
     ignores: ['**/main.ts'],
     rules: {
       'no-process-exit': 'off',
-      'no-restricted-properties': ['error', { object: 'process', property: 'exit' }, { object: 'process', property: 'env' }],
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'exit' },
+        { object: 'process', property: 'env' },
+      ],
     },
   },
   { files: ['tests/**/*.ts'], rules: { 'max-lines-per-function': 'off' } },
-  { files: ['cli/**/*.ts', 'bench/**/*.ts', 'examples/**/*.ts', 'tests/**/*.ts'], rules: { 'no-console': 'off' } },
-  { files: ['**/*.js', '**/*.mjs', '**/*.cjs'], languageOptions: { globals: { process: 'readonly', console: 'readonly', setTimeout: 'readonly', setInterval: 'readonly', clearInterval: 'readonly', clearTimeout: 'readonly', URL: 'readonly', Atomics: 'readonly', module: 'writable' } } },
+  {
+    files: ['cli/**/*.ts', 'bench/**/*.ts', 'examples/**/*.ts', 'tests/**/*.ts'],
+    rules: { 'no-console': 'off' },
+  },
+  {
+    files: ['**/*.js', '**/*.mjs', '**/*.cjs'],
+    languageOptions: {
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        setTimeout: 'readonly',
+        setInterval: 'readonly',
+        clearInterval: 'readonly',
+        clearTimeout: 'readonly',
+        URL: 'readonly',
+        Atomics: 'readonly',
+        module: 'writable',
+      },
+    },
+  },
 );

@@ -32,7 +32,11 @@ export class HoldfastError extends Error {
   readonly code: ErrorCode;
   readonly details: readonly FieldProblem[];
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; details?: readonly FieldProblem[] } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; details?: readonly FieldProblem[] } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.details = options.details ?? [];

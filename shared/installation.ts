@@ -62,7 +62,10 @@ async function readInstallationId(db: Database): Promise<string> {
   try {
     const { rows } = await db.query<{ id: string }>('SELECT id FROM installation');
     if (rows[0]) return rows[0].id;
-    throw new HoldfastError('postgres_unavailable', 'table "installation" is empty: run `holdfast migrate down` and `up` on a new database');
+    throw new HoldfastError(
+      'postgres_unavailable',
+      'table "installation" is empty: run `holdfast migrate down` and `up` on a new database',
+    );
   } catch (error) {
     if (!isPostgresError(error)) throw error;
     const what =

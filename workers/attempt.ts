@@ -74,7 +74,10 @@ export class Attempt implements JobContext {
     const outcome = complete({ job: this.job, durationMs: this.durationMs, logs: this.logs }, result);
     const settled = await completeJobs(tx, this.workerId, [outcome as OutcomeOf<'completed'>], []);
     if (settled.length === 0) {
-      throw new HoldfastError('already_finished', `attempt ${this.attempt} no longer owns job ${this.jobId}: roll back`);
+      throw new HoldfastError(
+        'already_finished',
+        `attempt ${this.attempt} no longer owns job ${this.jobId}: roll back`,
+      );
     }
     this.isCompletedInTransaction = true;
   };
@@ -109,5 +112,7 @@ function abortReason(cause: AbortCause): Error {
     shutdown: 'the worker shuts down',
     lost: 'the worker lost ownership of the job',
   };
-  return Object.assign(new Error(reasons[cause]), { name: cause === 'timeout' ? 'TimeoutError' : 'AbortError' });
+  return Object.assign(new Error(reasons[cause]), {
+    name: cause === 'timeout' ? 'TimeoutError' : 'AbortError',
+  });
 }

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
 import { decideFailure } from '../shared/jobs/decide-outcome.js';
 import type { AnyJobDefinition } from '../shared/jobs/define-job.js';
@@ -41,17 +42,22 @@ export async function executeJob(job: ClaimedJob, options: ExecutorOptions): Pro
 
 /** The schema is checked at submit too, but SQL and other languages submit without it, and schemas change. */
 function checkPayload(definition: AnyJobDefinition, job: ClaimedJob): unknown {
-  const parsed = definition.payload.safeParse(job.payload);
+  const parsed = (definition.payload as z.ZodType).safeParse(job.payload);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => `${issue.path.map(String).join('.') || 'payload'}: ${issue.message}`);
+  const problems = parsed.error.issues.map(
+    (issue) => `${issue.path.map(String).join('.') || 'payload'}: ${issue.message}`,
+  );
   throw new PermanentError(`the payload does not fit job type ${job.jobType}: ${problems.join('; ')}`);
 }
 
 /** A handler that returned may still have failed. */
 function failureAfterReturn(attempt: Attempt): { error: unknown } | undefined {
   // It finished its work although it was told to stop: what it returned counts.
-  attempt.abortedFor = attempt.abortedFor === 'timeout' || attempt.abortedFor === 'shutdown' ? undefined : attempt.abortedFor;
+  attempt.abortedFor =
+    attempt.abortedFor === 'timeout' || attempt.abortedFor === 'shutdown' ? undefined : attempt.abortedFor;
   if (!attempt.isCompletedInTransaction) return undefined;
   // Either that transaction committed, and the settle finds the attempt on record; or it did not, and this is true.
-  return { error: new TransientError('the transaction in which the handler completed the job did not commit') };
+  return {
+    error: new TransientError('the transaction in which the handler completed the job did not commit'),
+  };
 }

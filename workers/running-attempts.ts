@@ -6,6 +6,9 @@ import type { Attempt } from './attempt.js';
 
 /** The attempts whose handlers run in this process. */
 export class RunningAttempts {
+  /** For the heartbeat's thread: when the event loop last turned, and the earliest deadline of a running job. */
+  readonly clock = new SharedArrayBuffer(16);
+  private readonly times = new Float64Array(this.clock);
   private readonly attempts = new Map<string, Attempt>();
   private suspects = 0;
 
@@ -33,6 +36,8 @@ export class RunningAttempts {
   add(attempt: Attempt): void {
     this.attempts.set(attemptKey(attempt.job), attempt);
     if (isSuspect(attempt)) this.suspects++;
+    // Before the handler runs: it may block the loop at once, and for ever.
+    this.times[1] = Math.min(this.times[1] || Infinity, attempt.deadlineMs);
   }
 
   delete(attempt: Attempt): void {
@@ -43,15 +48,16 @@ export class RunningAttempts {
     for (const attempt of this.attempts.values()) attempt.abort(cause, graceMs);
   }
 
-  /** Aborts what is over its timeout; returns the next deadline on the monotonic clock, Infinity when none. */
-  abortOverdue(graceMs: number): number {
+  /** One turn of the event loop: aborts what is over its timeout, and leaves word for the heartbeat's thread. */
+  turn(graceMs: number): void {
     const now = monotonicMs();
     let nextDeadline = Infinity;
     for (const attempt of this.attempts.values()) {
       if (attempt.deadlineMs <= now) attempt.abort('timeout', graceMs);
       else nextDeadline = Math.min(nextDeadline, attempt.deadlineMs);
     }
-    return nextDeadline;
+    this.times[1] = nextDeadline;
+    this.times[0] = now;
   }
 }
 

@@ -91,7 +91,8 @@ export class Settler {
       void Promise.all([...kinds.values()].map((alike) => this.settle(alike))).finally(() => {
         this.inFlight--;
         this.schedule();
-        if (this.unsettled === 0 && this.inFlight === 0) this.idleWaiters.splice(0).forEach((resolve) => resolve());
+        if (this.unsettled === 0 && this.inFlight === 0)
+          this.idleWaiters.splice(0).forEach((resolve) => resolve());
       });
       this.schedule();
     });
@@ -126,7 +127,10 @@ export class Settler {
     const finished = ledger.takeFinished();
     let rows: SettledRow[];
     try {
-      rows = await settleOutcomes(installation.db, workerId, outcomes, { finishedBatches: finished, isDeadLetterEnabled });
+      rows = await settleOutcomes(installation.db, workerId, outcomes, {
+        finishedBatches: finished,
+        isDeadLetterEnabled,
+      });
     } catch (error) {
       ledger.giveBack(finished);
       throw error;
@@ -136,7 +140,10 @@ export class Settler {
     const unmatched = outcomes.filter(({ job }) => !settled.has(attemptKey(job)));
     if (unmatched.length > 0) await this.explainUnmatched(unmatched, settled);
     this.finish(outcomes, settled);
-    await this.afterCommit(rows, outcomes.filter(({ job }) => settled.has(attemptKey(job)) && unmatched.some((o) => o.job === job)));
+    await this.afterCommit(
+      rows,
+      outcomes.filter(({ job }) => settled.has(attemptKey(job)) && unmatched.some((o) => o.job === job)),
+    );
   }
 
   /** No row matched: an earlier settle whose reply was lost, or the attempt was taken from us. Adds the former to `settled`. */
@@ -144,25 +151,37 @@ export class Settler {
     const { installation, workerId } = this.options;
     for (const key of await findSettled(installation.db, workerId, unmatched)) settled.add(key);
     const lost = unmatched.filter(({ job }) => !settled.has(attemptKey(job)));
-    if (lost.length > 0) installation.events.emit('ownershipLost', { jobIds: lost.map(({ job }) => job.id), workerId });
+    if (lost.length > 0)
+      installation.events.emit('ownershipLost', { jobIds: lost.map(({ job }) => job.id), workerId });
   }
 
   private finish(outcomes: readonly Outcome[], settled: ReadonlySet<string>): void {
     this.unsettled -= outcomes.length;
     for (const { job } of outcomes) this.options.ledger.settle(job);
     this.forgetLater();
-    this.options.installation.events.emit('settled', outcomes.filter(({ job }) => settled.has(attemptKey(job))).map(describe));
+    this.options.installation.events.emit(
+      'settled',
+      outcomes.filter(({ job }) => settled.has(attemptKey(job))).map(describe),
+    );
   }
 
   /** What follows from the commit. A failure here is made good by the sweep, and must not settle again. */
   private async afterCommit(rows: readonly SettledRow[], settledBefore: readonly Outcome[]): Promise<void> {
     const { installation } = this.options;
     try {
-      const parents = [...rows.filter((row) => row.hasDependents).map(({ id }) => id), ...settledBefore.map(({ job }) => job.id)];
+      const parents = [
+        ...rows.filter((row) => row.hasDependents).map(({ id }) => id),
+        ...settledBefore.map(({ job }) => job.id),
+      ];
       if (parents.length > 0) await releaseDependents(installation, parents);
-      await dispatchReadyOf(installation, rows.filter((row) => row.isReady).map(({ id }) => id));
+      await dispatchReadyOf(
+        installation,
+        rows.filter((row) => row.isReady).map(({ id }) => id),
+      );
     } catch (error) {
-      installation.logger.warn('dependents were not released after a settle; the sweep will', { error: messageOf(error) });
+      installation.logger.warn('dependents were not released after a settle; the sweep will', {
+        error: messageOf(error),
+      });
     }
   }
 
@@ -179,6 +198,15 @@ function withoutResult(outcome: Outcome, error: unknown): Outcome {
 
 function describe(outcome: Outcome) {
   const { job, kind, durationMs } = outcome;
-  const error = 'error' in outcome ? { errorClass: outcome.error.errorClass, errorMessage: outcome.error.message } : {};
-  return { id: job.id, attempt: job.attempt, jobType: job.jobType, queue: job.queue, kind, durationMs, ...error };
+  const error =
+    'error' in outcome ? { errorClass: outcome.error.errorClass, errorMessage: outcome.error.message } : {};
+  return {
+    id: job.id,
+    attempt: job.attempt,
+    jobType: job.jobType,
+    queue: job.queue,
+    kind,
+    durationMs,
+    ...error,
+  };
 }

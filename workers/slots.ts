@@ -37,7 +37,8 @@ export class Slots {
     const giveUpAt = performance.now() + lingerMs;
     // A turn of the event loop first: what ended in this one has then been counted.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.free < worthIt && performance.now() < giveUpAt) await this.nextChange(giveUpAt - performance.now());
+    while (this.free < worthIt && performance.now() < giveUpAt)
+      await this.nextChange(giveUpAt - performance.now());
   }
 
   private async nextChange(mostMs?: number): Promise<void> {

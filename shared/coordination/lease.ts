@@ -41,5 +41,8 @@ export async function holdLease(db: Database, request: LeaseRequest): Promise<Le
 
 /** Lets the next candidate lead at once. */
 export async function giveUpLease(db: Database, holder: string): Promise<void> {
-  await db.query(`UPDATE coordinator_lease SET expires_at = now(), holder = NULL WHERE name = 'coordinator' AND holder = $1`, [holder]);
+  await db.query(
+    `UPDATE coordinator_lease SET expires_at = now(), holder = NULL WHERE name = 'coordinator' AND holder = $1`,
+    [holder],
+  );
 }

@@ -13,13 +13,18 @@ const CANCEL_JOB = `
  * @throws HoldfastError `not_found`, `already_finished`, or `busy` when another transaction holds the row
  */
 export async function cancelJob(installation: Installation, id: number, reason?: string): Promise<void> {
-  const { rows } = await installation.db.query<{ answer: string }>(CANCEL_JOB, [id, reason ?? null]).catch((error: unknown) => {
-    if (!isPostgresError(error, 'lock_conflict')) throw error;
-    throw new HoldfastError('busy', `job ${id} is locked by another transaction; try again`, { cause: error });
-  });
+  const { rows } = await installation.db
+    .query<{ answer: string }>(CANCEL_JOB, [id, reason ?? null])
+    .catch((error: unknown) => {
+      if (!isPostgresError(error, 'lock_conflict')) throw error;
+      throw new HoldfastError('busy', `job ${id} is locked by another transaction; try again`, {
+        cause: error,
+      });
+    });
   const answer = rows[0]?.answer;
   if (answer === 'not_found') throw new HoldfastError('not_found', `there is no job ${id}`);
-  if (answer === 'already_finished') throw new HoldfastError('already_finished', `job ${id} has already finished`);
+  if (answer === 'already_finished')
+    throw new HoldfastError('already_finished', `job ${id} has already finished`);
   // The function released a bounded number of dependents in its own transaction; this does the rest and dispatches.
   await releaseDependents(installation, [id]);
 }

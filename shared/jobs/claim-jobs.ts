@@ -35,8 +35,19 @@ const CLAIM_JOBS = `
   SELECT * FROM claimed`;
 
 /** Claims those of `ids` that are pending, ready and of a type the worker knows. @throws PostgresError */
-export async function claimJobs(db: Database, ids: readonly number[], request: ClaimRequest): Promise<ClaimedJob[]> {
+export async function claimJobs(
+  db: Database,
+  ids: readonly number[],
+  request: ClaimRequest,
+): Promise<ClaimedJob[]> {
   const { workerId, batchNo, jobTypes, maySuspect } = request;
-  const { rows } = await db.query<ClaimedJob>(CLAIM_JOBS, [workerId, ids, jobTypes, batchNo, SUSPECT_AFTER_LOSSES, maySuspect]);
+  const { rows } = await db.query<ClaimedJob>(CLAIM_JOBS, [
+    workerId,
+    ids,
+    jobTypes,
+    batchNo,
+    SUSPECT_AFTER_LOSSES,
+    maySuspect,
+  ]);
   return rows.map((job) => ({ ...job, batchNo }));
 }

@@ -43,9 +43,22 @@ const CLAIM_READY = `
   SELECT * FROM claimed`;
 
 /** Claims up to `count` ready jobs of a queue, urgent and old ones first. @throws PostgresError */
-export async function claimReady(db: Database, search: ReadySearch, request: ClaimRequest): Promise<ClaimedJob[]> {
+export async function claimReady(
+  db: Database,
+  search: ReadySearch,
+  request: ClaimRequest,
+): Promise<ClaimedJob[]> {
   const { workerId, batchNo, jobTypes, maySuspect } = request;
-  const values = [workerId, search.queue, jobTypes, batchNo, SUSPECT_AFTER_LOSSES, maySuspect, search.count, search.readyForMs];
+  const values = [
+    workerId,
+    search.queue,
+    jobTypes,
+    batchNo,
+    SUSPECT_AFTER_LOSSES,
+    maySuspect,
+    search.count,
+    search.readyForMs,
+  ];
   const { rows } = await db.query<ClaimedJob>(CLAIM_READY, values);
   return rows.map((job) => ({ ...job, batchNo }));
 }

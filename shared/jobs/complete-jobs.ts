@@ -1,6 +1,13 @@
 import type { QueryTarget } from '../postgres/query-target.js';
 import type { OutcomeOf } from './outcome.js';
-import { ATTEMPT_KEY, FENCE, HISTORY_COLUMNS, HISTORY_VALUES, runSettle, type SettledRow } from './settle-statement.js';
+import {
+  ATTEMPT_KEY,
+  FENCE,
+  HISTORY_COLUMNS,
+  HISTORY_VALUES,
+  runSettle,
+  type SettledRow,
+} from './settle-statement.js';
 
 /**
  * Running to completed, with its history row, and forgets finished claim batches ($4) along the way.

@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { QueryTarget } from '../postgres/query-target.js';
 import type { OutcomeOf } from './outcome.js';
-import { ATTEMPT_KEY, FENCE, HISTORY_COLUMNS, HISTORY_VALUES, runSettle, type SettledRow } from './settle-statement.js';
+import {
+  ATTEMPT_KEY,
+  FENCE,
+  HISTORY_COLUMNS,
+  HISTORY_VALUES,
+  runSettle,
+  type SettledRow,
+} from './settle-statement.js';
 
 /** Running to failed: the attempt on record, and a dead letter for a person unless these are switched off ($4). */
 const DEAD_LETTER_JOBS = `

@@ -1,7 +1,15 @@
 import type { ClaimedJob } from './claimed-job.js';
 import { describeError } from './classify-error.js';
 import { RetryAfterError, SnoozeError } from './job-errors.js';
-import { deadLetter, release, retry, snooze, type AttemptError, type LogLine, type Outcome } from './outcome.js';
+import {
+  deadLetter,
+  release,
+  retry,
+  snooze,
+  type AttemptError,
+  type LogLine,
+  type Outcome,
+} from './outcome.js';
 import { backoffMs, type RetryPolicy } from './retry-policy.js';
 
 /** Why a handler's signal was aborted. */
@@ -39,5 +47,7 @@ export function decideFailure(failure: AttemptFailure, policy: RetryPolicy, rand
 type AttemptEnd = Pick<AttemptFailure, 'job' | 'durationMs' | 'logs'>;
 
 function retryOrGiveUp(end: AttemptEnd, error: AttemptError, delayMs: number): Outcome {
-  return end.job.retryCount < end.job.maxRetries ? retry(end, error, delayMs) : deadLetter(end, error, 'max_retries');
+  return end.job.retryCount < end.job.maxRetries
+    ? retry(end, error, delayMs)
+    : deadLetter(end, error, 'max_retries');
 }

@@ -41,7 +41,11 @@ const FIND_READY = `
    ORDER BY ready_at, id`;
 
 /** Dispatches those of these jobs that are ready. Throws only when PostgreSQL does. */
-export async function dispatchReadyOf(installation: Installation, ids: readonly number[], end?: 'back' | 'front'): Promise<number> {
+export async function dispatchReadyOf(
+  installation: Installation,
+  ids: readonly number[],
+  end?: 'back' | 'front',
+): Promise<number> {
   if (ids.length === 0) return 0;
   const { rows } = await installation.db.query<DispatchableJob>(FIND_READY, [ids]);
   await dispatchJobs(installation, rows, end);

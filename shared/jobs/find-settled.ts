@@ -9,8 +9,15 @@ const FIND_SETTLED = `
  * Which of these attempts the worker itself has settled before: an earlier settle whose reply was lost. The others were
  * taken away from it (cancelled, or rescued after it was declared dead).
  */
-export async function findSettled(db: Database, workerId: string, outcomes: readonly Outcome[]): Promise<Set<string>> {
-  const { rows } = await db.query<{ key: string }>(FIND_SETTLED, [outcomes.map(({ job }) => job.id), workerId]);
+export async function findSettled(
+  db: Database,
+  workerId: string,
+  outcomes: readonly Outcome[],
+): Promise<Set<string>> {
+  const { rows } = await db.query<{ key: string }>(FIND_SETTLED, [
+    outcomes.map(({ job }) => job.id),
+    workerId,
+  ]);
   const settled = new Set(rows.map(({ key }) => key));
   return new Set(outcomes.map(({ job }) => attemptKey(job)).filter((key) => settled.has(key)));
 }

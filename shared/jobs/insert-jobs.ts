@@ -38,7 +38,11 @@ const INSERT_JOBS = `
  * @param isOwnCommit the statement is its own transaction, and the caller dispatches after it
  * @throws HoldfastError `validation_failed` when a value cannot be stored; PostgresError otherwise
  */
-export async function insertJobs(target: QueryTarget, jobs: readonly NewJob[], isOwnCommit: boolean): Promise<InsertedJob[]> {
+export async function insertJobs(
+  target: QueryTarget,
+  jobs: readonly NewJob[],
+  isOwnCommit: boolean,
+): Promise<InsertedJob[]> {
   try {
     const { rows } = await target.query(INSERT_JOBS, [JSON.stringify(jobs.map(toRow)), isOwnCommit]);
     return (rows as InsertedJob[]).map((row) => ({ ...row, id: Number(row.id) }));
@@ -70,11 +74,14 @@ const INSERT_DEPENDENCIES = `
 export async function insertDependencies(target: QueryTarget, jobId: number, job: NewJob): Promise<void> {
   const dependsOn = job.dependsOn ?? [];
   if (dependsOn.length === 0) return;
-  const edges = new Map(dependsOn.map((d) => [d.jobId, { parent: d.jobId, on_failure: d.onFailure ?? 'block' }]));
+  const edges = new Map(
+    dependsOn.map((d) => [d.jobId, { parent: d.jobId, on_failure: d.onFailure ?? 'block' }]),
+  );
   try {
     await target.query(INSERT_DEPENDENCIES, [jobId, JSON.stringify([...edges.values()])]);
   } catch (error) {
-    if ((error as { constraint?: string }).constraint !== 'job_dependencies_depends_on_job_id_fkey') throw error;
+    if ((error as { constraint?: string }).constraint !== 'job_dependencies_depends_on_job_id_fkey')
+      throw error;
     const problem = `no such job among ${[...edges.keys()].join(', ')}`;
     throw new HoldfastError('validation_failed', `depends_on: ${problem}`, {
       cause: error,

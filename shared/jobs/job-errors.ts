@@ -28,7 +28,11 @@ export class TransientError extends Error {
 export class RetryAfterError extends TransientError {
   override readonly name: string = 'RetryAfterError';
   readonly delayMs: number;
-  constructor(delayMs: number, message = `asked to be retried after ${delayMs} ms`, options?: JobErrorOptions) {
+  constructor(
+    delayMs: number,
+    message = `asked to be retried after ${delayMs} ms`,
+    options?: JobErrorOptions,
+  ) {
     super(message, options);
     this.delayMs = delayMs;
   }

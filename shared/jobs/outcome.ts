@@ -28,22 +28,45 @@ export type DeadLetterReason = 'max_retries' | 'permanent' | 'poison' | 'depende
 export type Outcome =
   | (AttemptEnd & { readonly kind: 'completed'; readonly result: unknown })
   | (AttemptEnd & { readonly kind: 'retried'; readonly error: AttemptError; readonly delayMs: number })
-  | (AttemptEnd & { readonly kind: 'dead_letter'; readonly error: AttemptError; readonly reason: DeadLetterReason })
+  | (AttemptEnd & {
+      readonly kind: 'dead_letter';
+      readonly error: AttemptError;
+      readonly reason: DeadLetterReason;
+    })
   /** Back to pending without a charge: the handler asked for later, or its worker could not go on. */
   | (AttemptEnd & { readonly kind: 'snoozed' | 'released'; readonly note: string; readonly delayMs: number });
 
 export type OutcomeOf<Kind extends Outcome['kind']> = Extract<Outcome, { kind: Kind }>;
 
-export const complete = (end: AttemptEnd, result: unknown): Outcome => ({ ...end, kind: 'completed', result });
-export const retry = (end: AttemptEnd, error: AttemptError, delayMs: number): Outcome => ({ ...end, kind: 'retried', error, delayMs });
+export const complete = (end: AttemptEnd, result: unknown): Outcome => ({
+  ...end,
+  kind: 'completed',
+  result,
+});
+export const retry = (end: AttemptEnd, error: AttemptError, delayMs: number): Outcome => ({
+  ...end,
+  kind: 'retried',
+  error,
+  delayMs,
+});
 export const deadLetter = (end: AttemptEnd, error: AttemptError, reason: DeadLetterReason): Outcome => ({
   ...end,
   kind: 'dead_letter',
   error,
   reason,
 });
-export const snooze = (end: AttemptEnd, note: string, delayMs: number): Outcome => ({ ...end, kind: 'snoozed', note, delayMs });
-export const release = (end: AttemptEnd, note: string): Outcome => ({ ...end, kind: 'released', note, delayMs: 0 });
+export const snooze = (end: AttemptEnd, note: string, delayMs: number): Outcome => ({
+  ...end,
+  kind: 'snoozed',
+  note,
+  delayMs,
+});
+export const release = (end: AttemptEnd, note: string): Outcome => ({
+  ...end,
+  kind: 'released',
+  note,
+  delayMs: 0,
+});
 
 /** Names an attempt: the key under which the settle statements find what belongs to a row, and half of their fence. */
 export const attemptKey = (job: Pick<ClaimedJob, 'id' | 'attempt'>): string => `${job.id}:${job.attempt}`;

@@ -30,7 +30,11 @@ export interface ReadyFilter {
   readonly readyForMs: number;
 }
 
-export async function readLaneHeads(db: Database, filter: ReadyFilter, watermark: string): Promise<ReadyJob[]> {
+export async function readLaneHeads(
+  db: Database,
+  filter: ReadyFilter,
+  watermark: string,
+): Promise<ReadyJob[]> {
   const { queue, jobTypes, readyForMs } = filter;
   const { rows } = await db.query<ReadyJob>(READ_LANE_HEADS, [queue, jobTypes, watermark, readyForMs]);
   return rows;
@@ -52,7 +56,17 @@ export async function readLanePage(
   range: { after: LanePosition; before: LanePosition; limit: number },
 ): Promise<ReadyJob[]> {
   const { after, before, limit } = range;
-  const values = [queue, jobTypes, priority, after.readyAt, after.id, before.readyAt, before.id, readyForMs, limit];
+  const values = [
+    queue,
+    jobTypes,
+    priority,
+    after.readyAt,
+    after.id,
+    before.readyAt,
+    before.id,
+    readyForMs,
+    limit,
+  ];
   const { rows } = await db.query<ReadyJob>(READ_LANE_PAGE, values);
   return rows;
 }
@@ -63,7 +77,11 @@ const READ_VALID = `
      AND (j.scheduled_at IS NULL OR j.scheduled_at <= now())`;
 
 /** Which of these ids belong in a lane of the queue. */
-export async function readValid(db: Database, queue: string, ids: readonly number[]): Promise<Map<number, ReadyJob>> {
+export async function readValid(
+  db: Database,
+  queue: string,
+  ids: readonly number[],
+): Promise<Map<number, ReadyJob>> {
   const { rows } = await db.query<ReadyJob>(READ_VALID, [ids, queue]);
   return new Map(rows.map((job) => [job.id, job]));
 }
@@ -90,7 +108,11 @@ const PUBLISH_WATERMARK = `
         ORDER BY j.ready_at, j.id LIMIT 1) head)) - interval '1 minute'
    WHERE name = 'coordinator' AND holder = $2`;
 
-export async function publishWatermark(db: Database, queues: readonly string[], holder: string): Promise<void> {
+export async function publishWatermark(
+  db: Database,
+  queues: readonly string[],
+  holder: string,
+): Promise<void> {
   await db.query(PUBLISH_WATERMARK, [queues, holder]);
 }
 

@@ -18,12 +18,20 @@ const RELEASE_DEPENDENTS = `
  *
  * @throws PostgresError
  */
-export async function releaseDependents(installation: Installation, parentIds: readonly number[]): Promise<void> {
+export async function releaseDependents(
+  installation: Installation,
+  parentIds: readonly number[],
+): Promise<void> {
   let parents = [...parentIds];
   while (parents.length > 0) {
     const { rows: children } = await installation.db.query<TouchedChild>(RELEASE_DEPENDENTS, [parents]);
-    await dispatchReadyOf(installation, children.filter((child) => !child.isFinished).map(({ id }) => id));
-    const cancelledParents = children.filter((child) => child.isFinished && child.hasDependents).map(({ id }) => id);
+    await dispatchReadyOf(
+      installation,
+      children.filter((child) => !child.isFinished).map(({ id }) => id),
+    );
+    const cancelledParents = children
+      .filter((child) => child.isFinished && child.hasDependents)
+      .map(({ id }) => id);
     parents = children.length > 0 ? [...new Set([...parents, ...cancelledParents])] : [];
   }
 }

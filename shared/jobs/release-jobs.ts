@@ -1,7 +1,14 @@
 import type { Database } from '../postgres/create-database.js';
 import type { QueryTarget } from '../postgres/query-target.js';
 import type { OutcomeOf } from './outcome.js';
-import { ATTEMPT_KEY, FENCE, HISTORY_COLUMNS, HISTORY_VALUES, runSettle, type SettledRow } from './settle-statement.js';
+import {
+  ATTEMPT_KEY,
+  FENCE,
+  HISTORY_COLUMNS,
+  HISTORY_VALUES,
+  runSettle,
+  type SettledRow,
+} from './settle-statement.js';
 
 /** Running to pending without a charge: a snooze, or a worker that must leave. An immediate job stays immediate. */
 const RELEASE_JOBS = `
@@ -24,7 +31,10 @@ export function releaseJobs(
   workerId: string,
   outcomes: readonly OutcomeOf<'snoozed' | 'released'>[],
 ): Promise<SettledRow[]> {
-  return runSettle(db, RELEASE_JOBS, workerId, outcomes, ({ note, delayMs }) => ({ note, delay_ms: delayMs }));
+  return runSettle(db, RELEASE_JOBS, workerId, outcomes, ({ note, delayMs }) => ({
+    note,
+    delay_ms: delayMs,
+  }));
 }
 
 /** What a worker owns according to PostgreSQL; it may not know all of it, when the reply to a claim was lost. */
@@ -41,8 +51,15 @@ export async function readClaimBatches(db: Database, workerId: string): Promise<
   return rows;
 }
 
-export async function forgetClaimBatches(db: Database, workerId: string, batchNos: readonly number[]): Promise<void> {
-  await db.query('DELETE FROM claim_batches WHERE worker_id = $1 AND batch_no = ANY ($2::bigint[])', [workerId, batchNos]);
+export async function forgetClaimBatches(
+  db: Database,
+  workerId: string,
+  batchNos: readonly number[],
+): Promise<void> {
+  await db.query('DELETE FROM claim_batches WHERE worker_id = $1 AND batch_no = ANY ($2::bigint[])', [
+    workerId,
+    batchNos,
+  ]);
 }
 
 /**
@@ -69,6 +86,11 @@ export async function releaseUnknownBatch(
   batch: ClaimBatch,
   running: readonly number[],
 ): Promise<number[]> {
-  const { rows } = await db.query<{ id: number }>(RELEASE_UNKNOWN_BATCH, [workerId, batch.batchNo, batch.jobIds, running]);
+  const { rows } = await db.query<{ id: number }>(RELEASE_UNKNOWN_BATCH, [
+    workerId,
+    batch.batchNo,
+    batch.jobIds,
+    running,
+  ]);
   return rows.map(({ id }) => id);
 }

@@ -67,7 +67,10 @@ export async function rescueJobs(installation: Installation): Promise<number> {
   return count;
 }
 
-async function rescueBatch(installation: Installation, { workerId, batchNo, jobIds }: OrphanedBatch): Promise<number> {
+async function rescueBatch(
+  installation: Installation,
+  { workerId, batchNo, jobIds }: OrphanedBatch,
+): Promise<number> {
   const { db, events } = installation;
   const message = `worker ${workerId} died while it ran the job`;
   const poisonAt = SUSPECT_AFTER_LOSSES + LOSSES_AS_SUSPECT;
@@ -76,8 +79,15 @@ async function rescueBatch(installation: Installation, { workerId, batchNo, jobI
   await db.query(FORGET_RESCUED_BATCH, [workerId, batchNo]);
   if (rescued.length === 0) return 0;
   events.emit('rescued', { workerId, jobIds: rescued.map(({ id }) => id) });
-  await dispatchJobs(installation, rescued.filter((job) => job.isReady && !job.isPoison), 'front');
-  await releaseDependents(installation, rescued.filter((job) => job.isPoison && job.hasDependents).map(({ id }) => id));
+  await dispatchJobs(
+    installation,
+    rescued.filter((job) => job.isReady && !job.isPoison),
+    'front',
+  );
+  await releaseDependents(
+    installation,
+    rescued.filter((job) => job.isPoison && job.hasDependents).map(({ id }) => id),
+  );
   return rescued.length;
 }
 

@@ -1,6 +1,13 @@
 import type { QueryTarget } from '../postgres/query-target.js';
 import type { OutcomeOf } from './outcome.js';
-import { ATTEMPT_KEY, FENCE, HISTORY_COLUMNS, HISTORY_VALUES, runSettle, type SettledRow } from './settle-statement.js';
+import {
+  ATTEMPT_KEY,
+  FENCE,
+  HISTORY_COLUMNS,
+  HISTORY_VALUES,
+  runSettle,
+  type SettledRow,
+} from './settle-statement.js';
 
 /** Running to pending, due after the backoff; the failure is on record and charged. */
 const RETRY_JOBS = `
@@ -18,7 +25,11 @@ const RETRY_JOBS = `
   SELECT id, attempt, has_dependents AS "hasDependents", is_ready AS "isReady" FROM settled`;
 
 /** Returns the attempts that were still ours. @throws PostgresError */
-export function retryJobs(db: QueryTarget, workerId: string, outcomes: readonly OutcomeOf<'retried'>[]): Promise<SettledRow[]> {
+export function retryJobs(
+  db: QueryTarget,
+  workerId: string,
+  outcomes: readonly OutcomeOf<'retried'>[],
+): Promise<SettledRow[]> {
   return runSettle(db, RETRY_JOBS, workerId, outcomes, ({ error, delayMs }) => ({
     delay_ms: delayMs,
     message: error.message,

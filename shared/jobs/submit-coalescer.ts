@@ -63,7 +63,10 @@ export class SubmitCoalescer {
   /** A row that cannot be stored must fail alone: the batch is halved until it does. */
   private async flush(batch: Waiting[]): Promise<void> {
     try {
-      const submitted = await submitJobs(this.installation, batch.map(({ job }) => job));
+      const submitted = await submitJobs(
+        this.installation,
+        batch.map(({ job }) => job),
+      );
       batch.forEach((one, index) => one.resolve(submitted[index] as SubmittedJob));
     } catch (error) {
       const isOneRowsFault = error instanceof HoldfastError && error.code === 'validation_failed';

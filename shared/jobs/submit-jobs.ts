@@ -12,7 +12,10 @@ import { needsOwnStatement, toRow, type NewJob, type SubmittedJob } from './new-
  * @throws HoldfastError `validation_failed`, `idempotency_key_reused`, `postgres_unavailable` (nothing was stored), or
  *   `outcome_unknown` (the connection broke around COMMIT: look, or submit again with an idempotency key)
  */
-export async function submitJobs(installation: Installation, jobs: readonly NewJob[]): Promise<SubmittedJob[]> {
+export async function submitJobs(
+  installation: Installation,
+  jobs: readonly NewJob[],
+): Promise<SubmittedJob[]> {
   if (jobs.length === 0) return [];
   const { db, events } = installation;
   const isPlain = !jobs.some(needsOwnStatement);
@@ -21,15 +24,23 @@ export async function submitJobs(installation: Installation, jobs: readonly NewJ
   ).catch((error: unknown) => {
     throw describeFailure(error);
   });
-  events.emit('submitted', jobs.map(({ jobType, queue = 'default' }) => ({ jobType, queue })));
-  dispatchJobs(installation, inserted.filter((job) => job.isReady && !('isExisting' in job)));
+  events.emit(
+    'submitted',
+    jobs.map(({ jobType, queue = 'default' }) => ({ jobType, queue })),
+  );
+  dispatchJobs(
+    installation,
+    inserted.filter((job) => job.isReady && !('isExisting' in job)),
+  );
   return inserted.map(toSubmitted);
 }
 
 /** Submits inside the caller's transaction: the jobs exist, and are announced, when that commits. */
 export async function submitJobsIn(tx: QueryTarget, jobs: readonly NewJob[]): Promise<SubmittedJob[]> {
   if (jobs.length === 0) return [];
-  const inserted = jobs.some(needsOwnStatement) ? await insertOneByOne(tx, jobs, false) : await insertJobs(tx, jobs, false);
+  const inserted = jobs.some(needsOwnStatement)
+    ? await insertOneByOne(tx, jobs, false)
+    : await insertJobs(tx, jobs, false);
   return inserted.map(toSubmitted);
 }
 
@@ -41,7 +52,11 @@ const toSubmitted = (job: InsertedOrExisting): SubmittedJob => ({
   isExisting: 'isExisting' in job,
 });
 
-async function insertOneByOne(tx: QueryTarget, jobs: readonly NewJob[], isOwnCommit: boolean): Promise<InsertedOrExisting[]> {
+async function insertOneByOne(
+  tx: QueryTarget,
+  jobs: readonly NewJob[],
+  isOwnCommit: boolean,
+): Promise<InsertedOrExisting[]> {
   const done: InsertedOrExisting[] = [];
   for (const job of jobs) done.push(await insertWithKey(tx, job, isOwnCommit));
   return done;
@@ -50,7 +65,11 @@ async function insertOneByOne(tx: QueryTarget, jobs: readonly NewJob[], isOwnCom
 /** A twin that finishes, or is rolled back, between our INSERT and our look makes us try again; not for ever. */
 const MOST_TRIES = 5;
 
-async function insertWithKey(tx: QueryTarget, job: NewJob, isOwnCommit: boolean): Promise<InsertedOrExisting> {
+async function insertWithKey(
+  tx: QueryTarget,
+  job: NewJob,
+  isOwnCommit: boolean,
+): Promise<InsertedOrExisting> {
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const [inserted] = await insertJobs(tx, [job], isOwnCommit);
     if (inserted) {
@@ -72,7 +91,8 @@ const FIND_EXISTING = `
 
 async function findExisting(tx: QueryTarget, job: NewJob): Promise<InsertedOrExisting | undefined> {
   const { rows } = await tx.query(FIND_EXISTING, [job.idempotencyKey ?? null, job.uniqueKey ?? null]);
-  const existing = rows[0] as (InsertedJob & { requestHash: string; sameIdempotencyKey: boolean }) | undefined;
+  const existing = rows[0] as
+    (InsertedJob & { requestHash: string; sameIdempotencyKey: boolean }) | undefined;
   if (!existing) return undefined;
   if (existing.sameIdempotencyKey && existing.requestHash !== toRow(job)['request_hash']) {
     throw new HoldfastError(
@@ -87,6 +107,14 @@ async function findExisting(tx: QueryTarget, job: NewJob): Promise<InsertedOrExi
 function describeFailure(error: unknown): unknown {
   if (!isPostgresError(error, 'unavailable')) return error;
   return error.wasSent
-    ? new HoldfastError('outcome_unknown', 'the connection to PostgreSQL broke during the submit: the job may or may not be stored', { cause: error })
-    : new HoldfastError('postgres_unavailable', 'PostgreSQL is not reachable; nothing was stored. Try again', { cause: error });
+    ? new HoldfastError(
+        'outcome_unknown',
+        'the connection to PostgreSQL broke during the submit: the job may or may not be stored',
+        { cause: error },
+      )
+    : new HoldfastError(
+        'postgres_unavailable',
+        'PostgreSQL is not reachable; nothing was stored. Try again',
+        { cause: error },
+      );
 }

@@ -56,7 +56,12 @@ export async function sweepQueue(
 }
 
 /** A take by a worker that died before it claimed; or a list that an old file of Redis brought back. */
-async function drainDeadOwners(installation: Installation, lanes: Lanes, queue: string, live: ReadonlySet<string>): Promise<void> {
+async function drainDeadOwners(
+  installation: Installation,
+  lanes: Lanes,
+  queue: string,
+  live: ReadonlySet<string>,
+): Promise<void> {
   for (const owner of await readOwners(lanes, queue)) {
     if (live.has(owner)) continue;
     const ids = (await lanes.drain(queue, owner)).map(Number).filter(Number.isSafeInteger);
@@ -71,7 +76,11 @@ async function rebuildQueue(installation: Installation, lanes: Lanes, filter: Re
   for (const { priority } of await readLaneHeads(installation.db, everything, '-infinity')) {
     let after = LANE_START;
     for (;;) {
-      const page = await readLanePage(installation.db, everything, priority, { after, before: LANE_END, limit: PAGE });
+      const page = await readLanePage(installation.db, everything, priority, {
+        after,
+        before: LANE_END,
+        limit: PAGE,
+      });
       // The oldest go before what was submitted since; behind them, the order is nearly kept.
       await dispatchJobs(installation, page, after === LANE_START ? 'front' : 'back');
       pushed += page.length;
@@ -101,7 +110,8 @@ async function sweepLane(
   let after: LanePosition = { readyAt: head.readyAt, id: head.id - 1 };
   for (;;) {
     const suspects = await readLanePage(installation.db, filter, priority, { after, before, limit: PAGE });
-    if (suspects.length > 0) missing += await pushMissing(installation, lanes, filter.queue, priority, suspects, liveWorkers);
+    if (suspects.length > 0)
+      missing += await pushMissing(installation, lanes, filter.queue, priority, suspects, liveWorkers);
     after = suspects.at(-1) ?? after;
     if (suspects.length < PAGE) return missing;
   }
@@ -119,12 +129,21 @@ async function pushMissing(
 ): Promise<number> {
   const ids = new Set(suspects.map(({ id }) => id));
   await removePresent(lanes, queue, priority, liveWorkers, ids);
-  await dispatchJobs(installation, suspects.filter(({ id }) => ids.has(id)), 'front');
+  await dispatchJobs(
+    installation,
+    suspects.filter(({ id }) => ids.has(id)),
+    'front',
+  );
   return ids.size;
 }
 
 /** The position of the lane's first entry that is ready; entries in front of it that are not are dropped. */
-async function findFirstValid(installation: Installation, lanes: Lanes, queue: string, priority: number): Promise<LanePosition> {
+async function findFirstValid(
+  installation: Installation,
+  lanes: Lanes,
+  queue: string,
+  priority: number,
+): Promise<LanePosition> {
   const entries = await readLaneFront(lanes, queue, priority, FRONT);
   const ids = entries.map(Number).filter(Number.isSafeInteger);
   const valid = await readValid(installation.db, queue, ids);

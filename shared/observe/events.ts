@@ -11,7 +11,7 @@ export interface HoldfastEvents {
   submitted: [jobs: readonly { jobType: string; queue: string }[]];
   dispatchFailed: [event: { queue: string; count: number; error: unknown }];
   claimed: [jobs: readonly { id: number; attempt: number; jobType: string; queue: string; waitMs: number }[]];
-  claimMissed: [event: { queue: string; count: number }];
+  claimMissed: [event: { count: number }];
   settled: [
     outcomes: readonly {
       id: number;

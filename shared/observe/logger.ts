@@ -28,7 +28,11 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   });
   const format = options.isJson
     ? combine(timestamp(), json())
-    : combine(timestamp({ format: 'HH:mm:ss.SSS' }), ...(process.stderr.isTTY ? [colorize()] : []), forPeople);
+    : combine(
+        timestamp({ format: 'HH:mm:ss.SSS' }),
+        ...(process.stderr.isTTY ? [colorize()] : []),
+        forPeople,
+      );
   return winston.createLogger({
     level: options.level ?? 'info',
     format,

@@ -15,11 +15,16 @@ export interface DatabaseOptions {
 
 /** A pool of connections to PostgreSQL. Every statement that fails throws a PostgresError. */
 export interface Database extends QueryTarget {
-  query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<{ rows: Row[]; rowCount: number | null }>;
+  query<Row = Record<string, unknown>>(
+    text: string,
+    values?: unknown[],
+  ): Promise<{ rows: Row[]; rowCount: number | null }>;
   /** Runs `work` between BEGIN and COMMIT; rolls back when it throws. */
   transaction<T>(work: (tx: QueryTarget) => Promise<T>): Promise<T>;
   /** A connection of its own, outside the pool, for LISTEN. The caller ends it. */
   connectDirectly(): Promise<pg.Client>;
+  /** For a thread that makes its own connection. */
+  readonly connectionConfig: pg.ClientConfig;
   readonly poolSize: number;
   readonly schema: string;
   close(): Promise<void>;
@@ -32,11 +37,13 @@ const INT8_ARRAY_OID = 1016;
 const types = {
   getTypeParser: (oid: number, format?: 'text' | 'binary') => {
     if (oid === INT8_OID) return Number;
-    if (oid === INT8_ARRAY_OID) return (text: string) => (text === '{}' ? [] : text.slice(1, -1).split(',').map(Number));
+    if (oid === INT8_ARRAY_OID)
+      return (text: string) => (text === '{}' ? [] : text.slice(1, -1).split(',').map(Number));
     return pg.types.getTypeParser(oid, format as 'text');
   },
 };
 
+/** Plain values only: it must pass to a thread. */
 function connectionConfig(options: DatabaseOptions): pg.ClientConfig {
   const { schema = 'public' } = options;
   return {
@@ -48,14 +55,13 @@ function connectionConfig(options: DatabaseOptions): pg.ClientConfig {
     connectionTimeoutMillis: 5_000,
     // A half-open connection must not hold a batch for ever. No statement of ours comes near this.
     query_timeout: 30_000,
-    types: types as pg.CustomTypesConfig,
   };
 }
 
 export function createDatabase(options: DatabaseOptions): Database {
   const { poolSize = 10, schema = 'public' } = options;
   const config = connectionConfig(options);
-  const pool = new pg.Pool({ ...config, max: poolSize, idleTimeoutMillis: 30_000 });
+  const pool = new pg.Pool({ ...config, types, max: poolSize, idleTimeoutMillis: 30_000 } as pg.PoolConfig);
   // An idle connection that breaks is replaced by the pool; without a listener the process would end.
   pool.on('error', () => undefined);
 
@@ -80,10 +86,13 @@ export function createDatabase(options: DatabaseOptions): Database {
     });
 
   return {
+    connectionConfig: config,
     poolSize,
     schema,
     query: (<Row>(text: string, values?: unknown[]) =>
-      withClient((client) => run(client, text, values) as Promise<{ rows: Row[]; rowCount: number | null }>)) as Database['query'],
+      withClient(
+        (client) => run(client, text, values) as Promise<{ rows: Row[]; rowCount: number | null }>,
+      )) as Database['query'],
     transaction: (work) =>
       withClient(async (client) => {
         await run(client, 'BEGIN');
@@ -97,7 +106,7 @@ export function createDatabase(options: DatabaseOptions): Database {
         }
       }),
     connectDirectly: async () => {
-      const client = new pg.Client({ ...config, query_timeout: 0 } as pg.ClientConfig);
+      const client = new pg.Client({ ...config, query_timeout: 0 });
       client.on('error', () => undefined);
       await client.connect().catch((error: unknown) => {
         throw new PostgresError(error, false);

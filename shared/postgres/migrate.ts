@@ -24,8 +24,15 @@ const FOLDER = join(packageRoot, 'migrations');
 const WAIT_FOR_OTHERS_MS = 60_000;
 
 /** Applies all pending migrations (`up`), or takes back the last one (`down`). Returns the names of those it ran. */
-export async function migrate(direction: 'up' | 'down', options: MigrateOptions, count?: number): Promise<string[]> {
-  const client = new pg.Client({ connectionString: options.connectionString, application_name: 'holdfast migrate' });
+export async function migrate(
+  direction: 'up' | 'down',
+  options: MigrateOptions,
+  count?: number,
+): Promise<string[]> {
+  const client = new pg.Client({
+    connectionString: options.connectionString,
+    application_name: 'holdfast migrate',
+  });
   try {
     await client.connect();
     // A migration that queues behind a long transaction would stop everybody who comes after it.
@@ -47,7 +54,9 @@ export async function migrate(direction: 'up' | 'down', options: MigrateOptions,
     });
   } catch (error) {
     const what = `could not migrate the database (${direction}): ${messageOf(error)}`;
-    throw error instanceof HoldfastError ? error : new HoldfastError('postgres_unavailable', what, { cause: error });
+    throw error instanceof HoldfastError
+      ? error
+      : new HoldfastError('postgres_unavailable', what, { cause: error });
   } finally {
     await client.end();
   }
@@ -63,7 +72,8 @@ async function runWhenFree(options: RunnerOption): Promise<string[]> {
     try {
       return (await runner(options)).map((migration) => migration.name);
     } catch (error) {
-      if (!/another migration is already running/i.test(messageOf(error)) || Date.now() > giveUpAt) throw error;
+      if (!/another migration is already running/i.test(messageOf(error)) || Date.now() > giveUpAt)
+        throw error;
       await wait(100 + Math.random() * 200);
     }
   }
@@ -75,14 +85,19 @@ export async function readMigrationStatus(options: MigrateOptions): Promise<Migr
   await client.connect();
   try {
     const table = `${pg.escapeIdentifier(options.schema ?? 'public')}.${MIGRATIONS_TABLE}`;
-    const { rows: found } = await client.query<{ exists: boolean }>('SELECT to_regclass($1) IS NOT NULL AS exists', [table]);
+    const { rows: found } = await client.query<{ exists: boolean }>(
+      'SELECT to_regclass($1) IS NOT NULL AS exists',
+      [table],
+    );
     const applied = new Set<string>();
     if (found[0]?.exists) {
       const { rows } = await client.query<{ name: string }>(`SELECT name FROM ${table}`);
       for (const { name } of rows) applied.add(name);
     }
     const files = (await readdir(FOLDER)).filter((file) => !file.startsWith('.')).sort();
-    return files.map((file) => file.replace(/\.\w+$/, '')).map((name) => ({ name, isApplied: applied.has(name) }));
+    return files
+      .map((file) => file.replace(/\.\w+$/, ''))
+      .map((name) => ({ name, isApplied: applied.has(name) }));
   } finally {
     await client.end();
   }

@@ -4,7 +4,12 @@ import { SCRIPTS } from './scripts.js';
 /** Where Redis is: one server, a group watched by Sentinels, or a Cluster. */
 export type RedisAddress =
   | { readonly url: string }
-  | { readonly sentinels: readonly HostAndPort[]; readonly name: string; readonly password?: string; readonly db?: number }
+  | {
+      readonly sentinels: readonly HostAndPort[];
+      readonly name: string;
+      readonly password?: string;
+      readonly db?: number;
+    }
   | { readonly nodes: readonly HostAndPort[]; readonly password?: string };
 
 export interface HostAndPort {
@@ -37,10 +42,18 @@ const COMMANDS = { ...COMMON, enableOfflineQueue: false, maxRetriesPerRequest: 0
  * For BRPOPLPUSH, which waits on purpose. Its waiter bounds the wait; a pop repeated by the client after a reconnect
  * would move an id that nobody claims.
  */
-const BLOCKING = { ...COMMON, enableOfflineQueue: false, maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false };
+const BLOCKING = {
+  ...COMMON,
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  autoResendUnfulfilledCommands: false,
+};
 
 /** Opens a connection. It never throws for an absent server: commands do. */
-export function connectRedis(address: RedisAddress, use: 'commands' | 'blocking' = 'commands'): RedisConnection {
+export function connectRedis(
+  address: RedisAddress,
+  use: 'commands' | 'blocking' = 'commands',
+): RedisConnection {
   const options = use === 'blocking' ? BLOCKING : COMMANDS;
   const connection = openConnection(address, options);
   for (const [name, script] of Object.entries(SCRIPTS)) connection.defineCommand(name, script);
@@ -53,7 +66,13 @@ function openConnection(address: RedisAddress, options: typeof COMMANDS | typeof
   if ('url' in address) return new Redis(address.url, options);
   if ('sentinels' in address) {
     const { sentinels, name, password, db } = address;
-    return new Redis({ ...options, sentinels: [...sentinels], name, ...(password ? { password } : {}), db: db ?? 0 });
+    return new Redis({
+      ...options,
+      sentinels: [...sentinels],
+      name,
+      ...(password ? { password } : {}),
+      db: db ?? 0,
+    });
   }
   const redisOptions = { ...options, ...(address.password ? { password: address.password } : {}) };
   return new Cluster([...address.nodes], {

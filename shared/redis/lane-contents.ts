@@ -36,12 +36,22 @@ export async function removePresent(
 }
 
 /** The oldest entries of a lane: those that leave it next, the next one first. */
-export async function readLaneFront(lanes: Lanes, queue: string, priority: number, count: number): Promise<string[]> {
+export async function readLaneFront(
+  lanes: Lanes,
+  queue: string,
+  priority: number,
+  count: number,
+): Promise<string[]> {
   return (await lanes.connection.lrange(lanes.keys(queue).lane(priority), -count, -1)).reverse();
 }
 
 /** Drops entries that no worker could claim. */
-export async function dropFromLane(lanes: Lanes, queue: string, priority: number, entries: readonly string[]): Promise<void> {
+export async function dropFromLane(
+  lanes: Lanes,
+  queue: string,
+  priority: number,
+  entries: readonly string[],
+): Promise<void> {
   const pipeline = lanes.connection.pipeline();
   for (const entry of entries) pipeline.lrem(lanes.keys(queue).lane(priority), -1, entry);
   await pipeline.exec();

@@ -63,7 +63,11 @@ export async function openLanes(address: RedisAddress, keySpace: KeySpace): Prom
       connection.holdfastTake(keys(queue).base, workerId, count, suspects, ...forget),
     drain: (queue, workerId) => connection.holdfastDrain(keys(queue).base, workerId),
     openBlocking: () => connectRedis(address, 'blocking'),
-    isAnswering: () => connection.ping().then(() => true, () => false),
+    isAnswering: () =>
+      connection.ping().then(
+        () => true,
+        () => false,
+      ),
     async close() {
       connection.disconnect();
     },

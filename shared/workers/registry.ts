@@ -21,9 +21,22 @@ const REGISTER_WORKER = `
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`;
 
 /** @throws PostgresError */
-export async function registerWorker(db: Database, workerId: string, worker: WorkerDescription): Promise<void> {
+export async function registerWorker(
+  db: Database,
+  workerId: string,
+  worker: WorkerDescription,
+): Promise<void> {
   const { queues, jobTypes, concurrency, deadAfterMs } = worker;
-  await db.query(REGISTER_WORKER, [workerId, hostname(), process.pid, packageVersion, queues, jobTypes, concurrency, deadAfterMs]);
+  await db.query(REGISTER_WORKER, [
+    workerId,
+    hostname(),
+    process.pid,
+    packageVersion,
+    queues,
+    jobTypes,
+    concurrency,
+    deadAfterMs,
+  ]);
 }
 
 /** $1 worker id. No row: it was declared dead. Run by the heartbeat's own thread. */
@@ -44,7 +57,9 @@ const DECLARE_DEAD = `
   RETURNING id`;
 
 export async function declareDeadWorkers(db: Database, trustedMs: number): Promise<string[]> {
-  const { rows } = await db.query<{ id: string }>(DECLARE_DEAD, [Math.min(Math.floor(trustedMs), 2 ** 31 - 1)]);
+  const { rows } = await db.query<{ id: string }>(DECLARE_DEAD, [
+    Math.min(Math.floor(trustedMs), 2 ** 31 - 1),
+  ]);
   return rows.map(({ id }) => id);
 }
 
@@ -58,7 +73,9 @@ export async function readServedTypes(db: Database): Promise<Map<string, string[
 }
 
 export async function readLiveWorkerIds(db: Database): Promise<Set<string>> {
-  const { rows } = await db.query<{ id: string }>('SELECT id FROM workers WHERE dead_at IS NULL AND stopped_at IS NULL');
+  const { rows } = await db.query<{ id: string }>(
+    'SELECT id FROM workers WHERE dead_at IS NULL AND stopped_at IS NULL',
+  );
   return new Set(rows.map(({ id }) => id));
 }
 
@@ -99,7 +116,11 @@ const TAKE_BACK = `
   SELECT * FROM back`;
 
 /** Dispatches jobs that were set aside, now that somebody handles their type. */
-export async function takeBackSetAside(installation: Installation, queue: string, jobTypes: readonly string[]): Promise<void> {
+export async function takeBackSetAside(
+  installation: Installation,
+  queue: string,
+  jobTypes: readonly string[],
+): Promise<void> {
   for (;;) {
     const { rows } = await installation.db.query<DispatchableJob>(TAKE_BACK, [queue, jobTypes]);
     await dispatchJobs(installation, rows, 'front');

@@ -1,4 +1,7 @@
+import pg from 'pg';
 import { startServers, type Servers } from '../../servers/start-servers.js';
+import { migrate } from '../../shared/postgres/migrate.js';
+import { databaseUrl, TEMPLATE_DATABASE } from './database-url.js';
 
 declare global {
   var holdfastTestServers: Servers | undefined;
@@ -15,4 +18,15 @@ export default async function startTestServers(): Promise<void> {
   if (servers.redisUrl === null) delete process.env.HOLDFAST_TEST_REDIS_URL;
   else process.env.HOLDFAST_TEST_REDIS_URL = servers.redisUrl;
   globalThis.holdfastTestServers = servers;
+  await createTemplate(servers.postgresUrl);
+}
+
+/** Migrated once; each test file clones it. */
+async function createTemplate(postgresUrl: string): Promise<void> {
+  const client = new pg.Client(postgresUrl);
+  await client.connect();
+  await client.query(`DROP DATABASE IF EXISTS ${TEMPLATE_DATABASE}`);
+  await client.query(`CREATE DATABASE ${TEMPLATE_DATABASE}`);
+  await client.end();
+  await migrate('up', { connectionString: databaseUrl(postgresUrl, TEMPLATE_DATABASE) });
 }

@@ -4,15 +4,16 @@ import { DistinctCounter, FrequentValues, hash53, type FrequentValue } from './v
 
 const TOP_VALUES = 10;
 const SHOWN_CHARACTERS = 200;
-/** What one file may spend on counting, over all its columns: some 100 MB when every value differs. */
-const DISTINCT_BUDGET = 1_000_000;
-const DISTINCT_PER_COLUMN = 10_000;
+/** Exact counting is bounded for a column and for all columns together: some 50 MB when every value differs. */
+const EXACT_PER_COLUMN = 10_000;
+const DISTINCT_BUDGET = 500_000;
 const COUNTERS_BUDGET = 100_000;
-const COUNTERS_PER_COLUMN = 1_000;
 
 export interface ColumnSummary {
   name: string;
   type: ColumnType;
+  /** How many values look like what; tells what is mixed in a mixed column. */
+  kinds: Partial<Record<ValueKind, number>>;
   /** Cells with a value, and without. */
   count: number;
   missing: number;
@@ -34,9 +35,16 @@ export interface ColumnSummary {
 
 /** Statistics of one CSV column, gathered value by value in memory that does not grow with the rows. */
 export class ColumnStatistics {
-  readonly #kinds: Record<ValueKind, number> = { integer: 0, number: 0, boolean: 0, date: 0, code: 0, string: 0 };
+  readonly #kinds: Record<ValueKind, number> = {
+    integer: 0,
+    number: 0,
+    boolean: 0,
+    date: 0,
+    code: 0,
+    string: 0,
+  };
   readonly #numbers = new NumberSummary();
-  readonly #texts = new Range<string>();
+  readonly #texts = new TextRange();
   readonly #dates = new Range<number>();
   readonly #distinct: DistinctCounter;
   readonly #frequent: FrequentValues;
@@ -48,8 +56,12 @@ export class ColumnStatistics {
     readonly name: string,
     columnCount = 1,
   ) {
-    this.#distinct = new DistinctCounter(Math.min(DISTINCT_PER_COLUMN, Math.floor(DISTINCT_BUDGET / columnCount)));
-    this.#frequent = new FrequentValues(Math.min(COUNTERS_PER_COLUMN, Math.floor(COUNTERS_BUDGET / columnCount)));
+    this.#distinct = new DistinctCounter(
+      Math.min(EXACT_PER_COLUMN, Math.floor(DISTINCT_BUDGET / columnCount)),
+    );
+    this.#frequent = new FrequentValues(
+      Math.min(EXACT_PER_COLUMN, Math.floor(COUNTERS_BUDGET / columnCount)),
+    );
   }
 
   /** Takes the next cell; without a value it counts as missing. */
@@ -63,7 +75,7 @@ export class ColumnStatistics {
     this.#count += 1;
     this.#kinds[kind] += 1;
     this.#longest = Math.max(this.#longest, value.length);
-    this.#texts.add(value.length > SHOWN_CHARACTERS ? excerpt(value, SHOWN_CHARACTERS) : value);
+    this.#texts.add(value);
     if (kind === 'integer' || kind === 'number') this.#numbers.add(Number(value));
     if (kind === 'date') this.#dates.add(instantOf(value));
     const hash = hash53(value);
@@ -77,6 +89,7 @@ export class ColumnStatistics {
     return {
       name: this.name,
       type,
+      kinds: Object.fromEntries(Object.entries(this.#kinds).filter(([, count]) => count > 0)),
       count: this.#count,
       missing: this.#missing,
       ...this.#range(type),
@@ -93,7 +106,7 @@ export class ColumnStatistics {
 
   #range(type: ColumnType): Pick<ColumnSummary, 'min' | 'max'> {
     if (type === 'string' || type === 'boolean' || type === 'empty') {
-      return { min: shown(this.#texts.min), max: shown(this.#texts.max) };
+      return { min: this.#texts.min ?? null, max: this.#texts.max ?? null };
     }
     if (type === 'date') return { min: isoDate(this.#dates.min), max: isoDate(this.#dates.max) };
     return { min: this.#numbers.min ?? null, max: this.#numbers.max ?? null };
@@ -105,8 +118,19 @@ class Range<Value extends number | string> {
   max: Value | undefined;
 
   add(value: Value): void {
+    // A date with an impossible zone is not an instant.
+    if (Number.isNaN(value)) return;
     if (this.min === undefined || value < this.min) this.min = value;
     if (this.max === undefined || value > this.max) this.max = value;
+  }
+}
+
+class TextRange extends Range<string> {
+  override add(value: string): void {
+    // Only what is kept is shortened: most values are neither, and shortening is the slower part.
+    if (this.min === undefined || this.max === undefined || value < this.min || value > this.max) {
+      super.add(excerpt(value, SHOWN_CHARACTERS));
+    }
   }
 }
 
@@ -138,10 +162,6 @@ function finite(value: number): number | null {
   return Number.isFinite(value) ? value : null;
 }
 
-function shown(value: string | undefined): string | null {
-  return value === undefined ? null : excerpt(value, SHOWN_CHARACTERS);
-}
-
 /** A date without a zone is taken as UTC, so that the result does not depend on where the worker runs. */
 function instantOf(value: string): number {
   const iso = value.replaceAll('/', '-').replace(' ', 'T');
@@ -150,6 +170,6 @@ function instantOf(value: string): number {
 }
 
 function isoDate(instant: number | undefined): string | null {
-  if (instant === undefined || Number.isNaN(instant)) return null;
+  if (instant === undefined) return null;
   return new Date(instant).toISOString().replace('T00:00:00.000Z', '');
 }

@@ -31,7 +31,10 @@ export interface GuardedHttp {
 export function createGuardedHttp(policy: NetworkPolicy = {}): GuardedHttp {
   const connectTimeoutMs = policy.connectTimeoutMs ?? 10_000;
   const agent = new Agent({
-    connect: policy.allowPrivateNetworks === true ? { timeout: connectTimeoutMs } : publicConnector(connectTimeoutMs),
+    connect:
+      policy.allowPrivateNetworks === true
+        ? { timeout: connectTimeoutMs }
+        : publicConnector(connectTimeoutMs),
   });
 
   async function request(url: string, options: GuardedRequest): Promise<Dispatcher.ResponseData> {
@@ -58,7 +61,7 @@ export function createGuardedHttp(policy: NetworkPolicy = {}): GuardedHttp {
 
 /** A URL as it may be shown to people: without user, password and query, which often hold secrets. */
 export function describeUrl(url: URL | string): string {
-  if (!URL.canParse(url)) return 'the given url';
+  if (!URL.canParse(String(url))) return 'the given url';
   const { protocol, host, pathname } = new URL(url);
   return `${protocol}//${host}${pathname}`;
 }
@@ -68,7 +71,9 @@ export function networkError(error: unknown, where: string, signal: AbortSignal)
   if (signal.aborted) return signal.reason;
   if (error instanceof PermanentError || error instanceof TransientError) return error;
   if (error instanceof errors.InvalidArgumentError) {
-    return new PermanentError(`The request to ${where} cannot be sent: ${error.message}. Correct the payload.`);
+    return new PermanentError(
+      `The request to ${where} cannot be sent: ${error.message}. Correct the payload.`,
+    );
   }
   return new TransientError(
     `The request to ${where} did not get through: ${messageOf(error)}. ` +
@@ -79,10 +84,13 @@ export function networkError(error: unknown, where: string, signal: AbortSignal)
 
 function parseTarget(url: string): URL {
   // The text itself stays out of the message: it may hold a password.
-  if (!URL.canParse(url)) throw new PermanentError('The url is not a valid address. Correct it in the payload.');
+  if (!URL.canParse(url))
+    throw new PermanentError('The url is not a valid address. Correct it in the payload.');
   const target = new URL(url);
   if (target.protocol !== 'http:' && target.protocol !== 'https:') {
-    throw new PermanentError(`The url begins with ${target.protocol}, but only http: and https: can be called.`);
+    throw new PermanentError(
+      `The url begins with ${target.protocol}, but only http: and https: can be called.`,
+    );
   }
   return target;
 }

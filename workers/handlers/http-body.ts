@@ -1,5 +1,6 @@
+import { TextDecoder } from 'node:util';
 import type { Dispatcher } from 'undici';
-import { excerpt } from './excerpt.js';
+import { storable } from './excerpt.js';
 
 type ResponseBody = Dispatcher.ResponseData['body'];
 export type ResponseHeaders = Dispatcher.ResponseData['headers'];
@@ -16,10 +17,10 @@ export async function readText(
   for await (const chunk of body as AsyncIterable<Buffer>) {
     // Decoding as a stream leaves out a character that the limit cuts in half.
     text += decoder.decode(chunk.subarray(0, remainingBytes), { stream: true });
-    if (chunk.length > remainingBytes) return { text: excerpt(text, Infinity), isTruncated: true };
+    if (chunk.length > remainingBytes) return { text: storable(text), isTruncated: true };
     remainingBytes -= chunk.length;
   }
-  return { text: excerpt(text + decoder.decode(), Infinity), isTruncated: false };
+  return { text: storable(text + decoder.decode()), isTruncated: false };
 }
 
 /** JSON as its value, everything else as text; a cut or broken document stays the text it is. */

@@ -12,9 +12,18 @@ export interface HttpRequestSettings {
 }
 
 /** What of the response headers is worth keeping with the job. */
-const KEPT_HEADERS = ['content-type', 'content-length', 'date', 'etag', 'last-modified', 'location', 'x-request-id'];
+const KEPT_HEADERS = [
+  'content-type',
+  'content-length',
+  'date',
+  'etag',
+  'last-modified',
+  'location',
+  'x-request-id',
+];
 /** These are the connection's business; given twice they make requests that proxies read in two ways. */
-const CONNECTION_HEADERS = /^(host|connection|content-length|transfer-encoding|upgrade|keep-alive|te|trailer|expect)$/i;
+const CONNECTION_HEADERS =
+  /^(host|connection|content-length|transfer-encoding|upgrade|keep-alive|te|trailer|expect)$/i;
 const SECRET_HEADERS = /auth|cookie|key|token|secret|password|signature/i;
 const EXCERPT_BYTES = 2_048;
 const EXCERPT_CHARACTERS = 300;
@@ -24,8 +33,11 @@ const headers = z.record(
     .string()
     .regex(/^[\w!#$%&'*+.^`|~-]+$/, 'is not a header name')
     .refine((name) => !CONNECTION_HEADERS.test(name), 'is set by the client and cannot be given'),
-  // eslint-disable-next-line no-control-regex -- control characters are what it is about
-  z.string().max(8_192).regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'must be on one line, without control characters'),
+
+  z
+    .string()
+    .max(8_192)
+    .regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'must be on one line, without control characters'),
 );
 const status = z.int().min(200).max(599);
 
@@ -92,7 +104,11 @@ async function callEndpoint(
     idleTimeoutMs: 0,
   });
   const isSuccess = isExpected(response.statusCode, request.expected_status);
-  const { text, isTruncated } = await readText(response.body, response.headers, isSuccess ? limitBytes : EXCERPT_BYTES);
+  const { text, isTruncated } = await readText(
+    response.body,
+    response.headers,
+    isSuccess ? limitBytes : EXCERPT_BYTES,
+  );
   if (!isSuccess) {
     throw statusError({
       request: target(request),

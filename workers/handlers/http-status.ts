@@ -43,10 +43,13 @@ export function retryAfterMs(header: string | string[] | undefined, now: number)
 function adviceFor({ status, headers }: RefusedResponse): string {
   if (status >= 300 && status < 400) {
     // User, password and query may be secrets.
-    const location = String(headers['location'] ?? 'elsewhere').replace(/[?#].*$/s, '').replace(/\/\/[^/]*@/, '//');
+    const location = String(headers.location ?? 'elsewhere')
+      .replace(/[?#].*$/s, '')
+      .replace(/\/\/[^/]*@/, '//');
     return `The server points to ${location}. Redirects are not followed, for safety: put the final address into the payload.`;
   }
-  if (status === 401 || status === 403) return 'The server refuses the credentials. Correct them and replay the job.';
+  if (status === 401 || status === 403)
+    return 'The server refuses the credentials. Correct them and replay the job.';
   if (status < 300) return 'The payload expects another status. Correct expected_status or the request.';
   return 'The server will not accept this request as it is. Correct the payload and replay the job.';
 }

@@ -1,0 +1,32 @@
+/** Holdfast's public face: define jobs, submit them, work on them. */
+export {
+  createClient,
+  JobFailedError,
+  type Client,
+  type ClientOptions,
+  type SubmitOptions,
+} from './shared/client/create-client.js';
+export { ERROR_CODES, HoldfastError, type ErrorCode, type FieldProblem } from './shared/errors.js';
+export { openInstallation, type Installation, type InstallationOptions } from './shared/installation.js';
+export {
+  defineJob,
+  type AnyJobDefinition,
+  type JobContext,
+  type JobDefinition,
+  type JobLog,
+} from './shared/jobs/define-job.js';
+export {
+  PermanentError,
+  RetryAfterError,
+  SnoozeError,
+  TransientError,
+  type ErrorClass,
+} from './shared/jobs/job-errors.js';
+export type { Dependency, DependencyPolicy, NewJob, SubmittedJob } from './shared/jobs/new-job.js';
+export type { JobDetail, JobRow } from './shared/jobs/read-job.js';
+export type { RetryPolicy } from './shared/jobs/retry-policy.js';
+export { createLogger, type Logger } from './shared/observe/logger.js';
+export { migrate } from './shared/postgres/migrate.js';
+export type { QueryTarget } from './shared/postgres/query-target.js';
+export { createWorker, type Worker, type WorkerOptions } from './workers/create-worker.js';
+export { Coordinator, type CoordinatorOptions } from './workers/coordinator/coordinator.js';

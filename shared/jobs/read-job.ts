@@ -1,0 +1,108 @@
+import type { Database } from '../postgres/create-database.js';
+import type { JobState, JobStatus } from './job-state.js';
+
+/** A row of `jobs` as the API shows it, with its derived state. Times are ISO 8601 when serialised. */
+export interface JobRow {
+  readonly id: number;
+  readonly queue: string;
+  readonly job_type: string;
+  readonly status: JobStatus;
+  readonly priority: number;
+  readonly payload: unknown;
+  readonly result: unknown;
+  readonly error_message: string | null;
+  readonly error_class: string | null;
+  readonly attempt: number;
+  readonly retry_count: number;
+  readonly max_retries: number;
+  readonly timeout_ms: number;
+  readonly lost_count: number;
+  readonly unmet_dependencies: number;
+  readonly progress: number | null;
+  readonly scheduled_at: Date | null;
+  readonly released_at: Date | null;
+  readonly ready_at: Date;
+  readonly started_at: Date | null;
+  readonly completed_at: Date | null;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+  readonly created_by: string | null;
+  readonly worker_id: string | null;
+  readonly metadata: Record<string, unknown> | null;
+  readonly tags: string[] | null;
+  readonly unique_key: string | null;
+}
+
+/** The columns of JobRow, for a row `j` of jobs. Keys that only the engine uses stay inside. */
+export const JOB_COLUMNS = `j.id, j.queue, j.job_type, j.status, j.priority, j.payload, j.result, j.error_message, j.error_class,
+  j.attempt, j.retry_count, j.max_retries, j.timeout_ms, j.lost_count, j.unmet_dependencies, j.progress, j.scheduled_at,
+  j.released_at, j.ready_at, j.started_at, j.completed_at, j.created_at, j.updated_at, j.created_by, j.worker_id, j.metadata,
+  j.tags, j.unique_key`;
+
+export interface Execution {
+  readonly attempt: number;
+  readonly worker_id: string | null;
+  readonly status: 'completed' | 'failed' | 'timed_out' | 'cancelled' | 'lost' | 'released';
+  readonly started_at: Date;
+  readonly finished_at: Date;
+  readonly duration_ms: number;
+  readonly error_message: string | null;
+  readonly error_class: string | null;
+  readonly error_stack: string | null;
+  readonly logs: unknown;
+}
+
+export interface DependencyRow {
+  readonly job_id: number;
+  readonly on_failure: 'block' | 'cancel' | 'run';
+  readonly satisfied_at: Date | null;
+  readonly status: JobStatus;
+}
+
+/** A job with all that is known of it. */
+export interface JobDetail extends JobRow {
+  readonly state: JobState;
+  readonly reason: string;
+  readonly executions: readonly Execution[];
+  readonly depends_on: readonly DependencyRow[];
+  readonly dependents: readonly DependencyRow[];
+}
+
+const READ_JOB = `SELECT ${JOB_COLUMNS}, e.state, e.reason FROM jobs j CROSS JOIN LATERAL explain_job(j) e WHERE j.id = $1`;
+const READ_EXECUTIONS = `
+  SELECT attempt, worker_id, status, started_at, finished_at, duration_ms, error_message, error_class, error_stack, logs
+    FROM job_executions WHERE job_id = $1 ORDER BY attempt LIMIT 1000`;
+const READ_PARENTS = `
+  SELECT d.depends_on_job_id AS job_id, d.on_failure, d.satisfied_at, p.status
+    FROM job_dependencies d JOIN jobs p ON p.id = d.depends_on_job_id WHERE d.job_id = $1 ORDER BY 1 LIMIT 1000`;
+const READ_CHILDREN = `
+  SELECT d.job_id, d.on_failure, d.satisfied_at, c.status
+    FROM job_dependencies d JOIN jobs c ON c.id = d.job_id WHERE d.depends_on_job_id = $1 ORDER BY 1 LIMIT 1000`;
+
+/** Null: there is no such job. Of very many attempts or neighbours, the first 1,000. @throws PostgresError */
+export async function readJob(db: Database, id: number): Promise<JobDetail | null> {
+  const [job, executions, parents, children] = await Promise.all([
+    db.query<Omit<JobDetail, 'executions' | 'depends_on' | 'dependents'>>(READ_JOB, [id]),
+    db.query<Execution>(READ_EXECUTIONS, [id]),
+    db.query<DependencyRow>(READ_PARENTS, [id]),
+    db.query<DependencyRow>(READ_CHILDREN, [id]),
+  ]);
+  if (!job.rows[0]) return null;
+  return { ...job.rows[0], executions: executions.rows, depends_on: parents.rows, dependents: children.rows };
+}
+
+export interface JobOutcome {
+  readonly status: JobStatus;
+  readonly result: unknown;
+  readonly errorMessage: string | null;
+  readonly errorClass: string | null;
+}
+
+/** Just how a job stands: what somebody who waits for it asks. */
+export async function readJobOutcome(db: Database, id: number): Promise<JobOutcome | null> {
+  const { rows } = await db.query<JobOutcome>(
+    `SELECT status, result, error_message AS "errorMessage", error_class AS "errorClass" FROM jobs WHERE id = $1`,
+    [id],
+  );
+  return rows[0] ?? null;
+}

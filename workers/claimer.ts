@@ -1,0 +1,93 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Installation } from '../shared/installation.js';
+import { claimJobs, type ClaimRequest } from '../shared/jobs/claim-jobs.js';
+import { claimReady, type ReadySearch } from '../shared/jobs/claim-ready.js';
+import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
+import { dispatchReadyOf } from '../shared/jobs/dispatch-jobs.js';
+import { readClaimBatches, releaseUnknownBatch } from '../shared/jobs/release-jobs.js';
+import { isPostgresError } from '../shared/postgres/postgres-error.js';
+import { setAsideUnhandled } from '../shared/workers/registry.js';
+import type { ClaimLedger } from './claim-ledger.js';
+import type { RunningAttempts } from './running-attempts.js';
+
+export interface ClaimerOptions {
+  readonly installation: Installation;
+  readonly workerId: string;
+  readonly jobTypes: readonly string[];
+  readonly ledger: ClaimLedger;
+  readonly running: RunningAttempts;
+}
+
+/** Makes jobs this worker's, and makes sure that it knows of every one that became so. */
+export class Claimer {
+  private isStopping = false;
+
+  constructor(private readonly options: ClaimerOptions) {}
+
+  /** Ends retries under way; what PostgreSQL did not answer is left to the rescue. */
+  stop(): void {
+    this.isStopping = true;
+  }
+
+  /** Claims taken ids. Waits while PostgreSQL is away: the ids are safe in the processing list. */
+  async claim(ids: readonly number[]): Promise<ClaimedJob[]> {
+    for (let tries = 0; !this.isStopping; tries++) {
+      try {
+        const jobs = await this.attempt((request) => claimJobs(this.options.installation.db, ids, request));
+        if (jobs.length < ids.length) await this.explainMissing(ids, jobs);
+        return jobs;
+      } catch (error) {
+        if (isPostgresError(error, 'lock_conflict')) {
+          // Somebody's transaction holds a row. Alone, it is left to the poll and the sweep, which skip it while locked.
+          if (ids.length === 1) return [];
+          const middle = ids.length >> 1;
+          return [...(await this.claim(ids.slice(0, middle))), ...(await this.claim(ids.slice(middle)))];
+        }
+        await wait(Math.min(50 * 2 ** Math.min(tries, 6), 2_000));
+        await this.reconcile().catch(() => undefined);
+      }
+    }
+    return [];
+  }
+
+  /** Looks for ready jobs in PostgreSQL itself. @throws PostgresError */
+  claimReady(search: ReadySearch): Promise<ClaimedJob[]> {
+    return this.attempt((request) => claimReady(this.options.installation.db, search, request));
+  }
+
+  /**
+   * Compares what PostgreSQL says this worker owns with what it knows, and releases the rest: claims whose reply was lost.
+   *
+   * @throws PostgresError
+   */
+  async reconcile(): Promise<void> {
+    const { installation, workerId, ledger, running } = this.options;
+    for (const batch of await readClaimBatches(installation.db, workerId)) {
+      if (ledger.isKnown(batch.batchNo)) continue;
+      const released = await releaseUnknownBatch(installation.db, workerId, batch, running.jobIds());
+      await dispatchReadyOf(installation, released, 'front');
+    }
+  }
+
+  private async attempt(run: (request: ClaimRequest) => Promise<ClaimedJob[]>): Promise<ClaimedJob[]> {
+    const { installation, ledger, workerId, jobTypes, running } = this.options;
+    const batchNo = ledger.begin();
+    let jobs: ClaimedJob[] = [];
+    try {
+      jobs = await run({ workerId, batchNo, jobTypes, maySuspect: !running.hasSuspect });
+    } finally {
+      ledger.end(batchNo, jobs);
+    }
+    if (jobs.length > 0) installation.events.emit('claimed', jobs);
+    return jobs;
+  }
+
+  /** Duplicates, cancelled and deleted jobs are simply dropped; a type that nobody handles is set aside. */
+  private async explainMissing(ids: readonly number[], claimed: readonly ClaimedJob[]): Promise<void> {
+    const { installation } = this.options;
+    const found = new Set(claimed.map(({ id }) => id));
+    const missing = ids.filter((id) => !found.has(id));
+    installation.events.emit('claimMissed', { count: missing.length });
+    await setAsideUnhandled(installation.db, missing).catch(() => undefined);
+  }
+}

@@ -1,0 +1,100 @@
+import { randomBytes } from 'node:crypto';
+import { giveUpLease, holdLease, type Leadership } from '../../shared/coordination/lease.js';
+import { messageOf } from '../../shared/errors.js';
+import type { Installation } from '../../shared/installation.js';
+import type { Service } from '../../shared/lifecycle/service.js';
+import { createLoop, type Loop } from '../../shared/time/loop.js';
+import { Leader } from './leader.js';
+import type { DutySettings } from './duties.js';
+
+export interface CoordinatorOptions extends DutySettings {
+  readonly installation: Installation;
+}
+
+const RENEW_MS = 1_000;
+/** A leader that dies is replaced within this and one renewal. */
+const LEASE_MS = 3_000;
+/** A leader that has not reached Redis for this long lets another one lead. */
+const REDIS_PATIENCE_MS = 3_000;
+
+/**
+ * Stands for leadership and, while it leads, does the duties that one process at a time must do. Any number may run:
+ * leadership is a lease row with a term, and every duty is safe when done twice.
+ */
+export class Coordinator implements Service {
+  readonly name = 'coordinator';
+  private readonly holder = `c-${randomBytes(6).toString('hex')}`;
+  private readonly loop: Loop;
+  private leader: Leader | undefined;
+  private renewedAt = 0;
+  private redisSeenAt = 0;
+
+  constructor(private readonly options: CoordinatorOptions) {
+    this.loop = createLoop({
+      name: 'leadership',
+      runOnce: () => this.renew(),
+      onError: (error) => void this.checkLease(error),
+      retryMs: RENEW_MS / 2,
+    });
+  }
+
+  get isLeading(): boolean {
+    return this.leader !== undefined;
+  }
+
+  start(): Promise<void> {
+    this.redisSeenAt = performance.now();
+    return this.loop.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.loop.stop();
+    const wasLeading = this.isLeading;
+    await this.resign('stopping');
+    if (wasLeading) await giveUpLease(this.options.installation.db, this.holder).catch(() => undefined);
+  }
+
+  private async renew(): Promise<number> {
+    const { installation } = this.options;
+    const askedAt = performance.now();
+    const leadership = await holdLease(installation.db, {
+      holder: this.holder,
+      leaseMs: LEASE_MS,
+      reachesRedis: await this.reachesRedis(),
+      promoteCursor: this.leader?.promoteCursor ?? '-infinity',
+    });
+    if (!leadership) await this.resign('another coordinator leads');
+    else {
+      this.renewedAt = askedAt;
+      if (!this.leader) await this.lead(leadership);
+    }
+    return RENEW_MS;
+  }
+
+  private async lead(leadership: Leadership): Promise<void> {
+    const { installation, ...settings } = this.options;
+    this.leader = new Leader(installation, this.holder, leadership, settings);
+    await this.leader.start();
+    installation.events.emit('leading', { term: leadership.term });
+  }
+
+  /** PostgreSQL did not answer. The lease runs out by its clock; by ours, we stop no later. */
+  private async checkLease(error: unknown): Promise<void> {
+    if (this.leader && performance.now() - this.renewedAt > LEASE_MS) await this.resign(messageOf(error));
+    else this.leader?.noteGap();
+  }
+
+  private async resign(reason: string): Promise<void> {
+    if (!this.leader) return;
+    const former = this.leader;
+    this.leader = undefined;
+    await former.stop();
+    this.options.installation.events.emit('leadershipLost', { reason });
+  }
+
+  private async reachesRedis(): Promise<boolean> {
+    const { lanes } = this.options.installation;
+    if (!lanes || (await lanes.isAnswering())) this.redisSeenAt = performance.now();
+    return performance.now() - this.redisSeenAt < REDIS_PATIENCE_MS;
+  }
+}

@@ -1,0 +1,38 @@
+import type { AnyJobDefinition } from '../../shared/jobs/define-job.js';
+import { dataProcessingJob, type DataProcessingSettings } from './data-processing.js';
+import { emailNotificationJob } from './email-notification.js';
+import { createGuardedHttp, type NetworkPolicy } from './guarded-http.js';
+import { httpRequestJob, type HttpRequestSettings } from './http-request.js';
+import { createSmtpSender, type EmailSettings } from './smtp-sender.js';
+
+export type { DataProcessingSettings, EmailSettings, HttpRequestSettings, NetworkPolicy };
+
+export interface BuiltInJobSettings {
+  readonly email?: EmailSettings | undefined;
+  readonly data?: DataProcessingSettings | undefined;
+  readonly http?: HttpRequestSettings | undefined;
+  /** Where `http_request` and `data_processing` may go. */
+  readonly network?: NetworkPolicy | undefined;
+}
+
+/** The jobs every worker can run, and the way to close the connections they share once the worker has drained. */
+export interface BuiltInJobs {
+  readonly jobs: readonly AnyJobDefinition[];
+  close(): Promise<void>;
+}
+
+export function builtInJobs(settings: BuiltInJobSettings = {}): BuiltInJobs {
+  const http = createGuardedHttp(settings.network);
+  const smtp = createSmtpSender(settings.email ?? {});
+  return {
+    jobs: [
+      emailNotificationJob(settings.email?.from, smtp),
+      dataProcessingJob(settings.data ?? {}, http),
+      httpRequestJob(settings.http ?? {}, http),
+    ],
+    async close() {
+      smtp.close();
+      await http.close();
+    },
+  };
+}

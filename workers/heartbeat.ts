@@ -1,0 +1,80 @@
+import { fileURLToPath } from 'node:url';
+import { Worker as Thread } from 'node:worker_threads';
+import type { ClientConfig } from 'pg';
+import type { Service } from '../shared/lifecycle/service.js';
+import { BEAT } from '../shared/workers/registry.js';
+import type { RunningAttempts } from './running-attempts.js';
+
+export interface HeartbeatThreadData {
+  readonly connection: ClientConfig;
+  readonly workerId: string;
+  readonly beatSql: string;
+  readonly intervalMs: number;
+  readonly graceMs: number;
+  readonly stuckAfterMs: number;
+  /** See RunningAttempts. */
+  readonly clock: SharedArrayBuffer;
+}
+
+export interface HeartbeatOptions {
+  readonly connection: ClientConfig;
+  readonly workerId: string;
+  readonly intervalMs: number;
+  /** What a job over its timeout gets to end by itself. */
+  readonly graceMs: number;
+  readonly running: RunningAttempts;
+  /** The worker was declared dead: it owns nothing any more. */
+  onDead(): void;
+}
+
+const THREAD_FILE = fileURLToPath(new URL('./heartbeat-thread.js', import.meta.url));
+const TURN_MS = 50;
+const STUCK_AFTER_MS = 1_000;
+
+/** Beats from a thread of its own, and enforces timeouts in this one. */
+export function createHeartbeat(options: HeartbeatOptions): Service {
+  let thread: Thread | undefined;
+  let turns: NodeJS.Timeout | undefined;
+
+  const turn = (): void => options.running.turn(options.graceMs);
+
+  return {
+    name: 'heartbeat',
+    async start() {
+      turn();
+      turns = setInterval(turn, TURN_MS);
+      const { connection, workerId, intervalMs, graceMs } = options;
+      const workerData: HeartbeatThreadData = {
+        connection,
+        workerId,
+        beatSql: BEAT,
+        intervalMs,
+        graceMs,
+        stuckAfterMs: STUCK_AFTER_MS,
+        clock: options.running.clock,
+      };
+      const started = new Thread(THREAD_FILE, { workerData });
+      thread = started;
+      started.on('message', (message) => {
+        if (message === 'dead') options.onDead();
+      });
+      // A thread that fails leaves a worker without beats, which is declared dead and starts over with a new one.
+      started.on('error', () => undefined);
+      await new Promise<void>((resolve) => {
+        started.once('online', resolve);
+        started.once('exit', () => resolve());
+      });
+    },
+    async stop() {
+      clearInterval(turns);
+      const stopping = thread;
+      thread = undefined;
+      if (!stopping) return;
+      const ended = new Promise<void>((resolve) => stopping.once('exit', () => resolve()));
+      stopping.postMessage('stop');
+      const timer = setTimeout(() => void stopping.terminate(), 2_000);
+      await ended;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,167 @@
+import { composeServices, type Service } from '../shared/lifecycle/service.js';
+import type { Installation } from '../shared/installation.js';
+import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
+import {
+  markWorkerStopped,
+  newWorkerId,
+  registerWorker,
+  takeBackSetAside,
+} from '../shared/workers/registry.js';
+import { createLoop } from '../shared/time/loop.js';
+import { createAttemptWatch } from './attempt-watch.js';
+import { ClaimLedger } from './claim-ledger.js';
+import { Claimer } from './claimer.js';
+import { Consumer } from './consumer.js';
+import { executeJob } from './executor.js';
+import { createHeartbeat } from './heartbeat.js';
+import { RunningAttempts } from './running-attempts.js';
+import { Settler } from './settler.js';
+import { Slots } from './slots.js';
+import type { ResolvedSettings } from './worker-settings.js';
+
+const RECONCILE_MS = 5_000;
+/** Blocked connections at most; a worker of more queues looks into the others in between. */
+const MAX_BLOCKED = 16;
+
+/**
+ * One life of a worker, with an id of its own: from its registration until it has stopped or was declared dead. A worker
+ * that was declared dead owns nothing any more and goes on as another incarnation.
+ */
+export class Incarnation implements Service {
+  readonly name = 'worker';
+  readonly workerId = newWorkerId();
+  readonly running = new RunningAttempts();
+  private readonly ledger = new ClaimLedger();
+  private readonly claimer: Claimer;
+  private readonly settler: Settler;
+  private readonly consumers: Service;
+  private readonly upkeep: Service;
+
+  constructor(
+    private readonly installation: Installation,
+    private readonly settings: ResolvedSettings,
+    onDead: () => void,
+  ) {
+    const { workerId, running, ledger } = this;
+    const { isDeadLetterEnabled, maxUnsettled: maxWaiting, abortGraceMs: graceMs } = settings;
+    this.claimer = new Claimer({
+      installation,
+      workerId,
+      running,
+      ledger,
+      jobTypes: [...settings.jobs.keys()],
+    });
+    this.settler = new Settler({ installation, workerId, ledger, isDeadLetterEnabled, maxWaiting });
+    this.consumers = composeServices('consumers', this.createConsumers());
+    this.upkeep = composeServices('upkeep', [
+      createHeartbeat({
+        connection: installation.db.connectionConfig,
+        workerId,
+        intervalMs: settings.heartbeatIntervalMs,
+        graceMs,
+        running,
+        onDead,
+      }),
+      createAttemptWatch(installation, workerId, running, graceMs),
+      createLoop({
+        name: 'reconcile',
+        runOnce: async () => {
+          await this.claimer.reconcile();
+          return RECONCILE_MS;
+        },
+        onError: () => undefined,
+      }),
+    ]);
+  }
+
+  async start(): Promise<void> {
+    const { db } = this.installation;
+    const { settings } = this;
+    const queues = [...settings.queues.keys()];
+    const jobTypes = [...settings.jobs.keys()];
+    await registerWorker(db, this.workerId, { ...settings, queues, jobTypes });
+    try {
+      await this.upkeep.start();
+      await this.consumers.start();
+      for (const queue of queues) await takeBackSetAside(this.installation, queue, jobTypes);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Stops taking; lets handlers finish, then aborts them; settles all of it; beats until the end. */
+  async stop(): Promise<void> {
+    await this.consumers.stop();
+    const { shutdownTimeoutMs, abortGraceMs } = this.settings;
+    if (!(await this.whenDrained(shutdownTimeoutMs))) {
+      this.running.abortAll('shutdown', abortGraceMs);
+      await this.whenDrained(abortGraceMs + 1_000);
+    }
+    this.claimer.stop();
+    // PostgreSQL may be away: what cannot be recorded in time is lost, and rescued.
+    await withLimit(this.settler.whenIdle(), shutdownTimeoutMs);
+    await this.settler.forgetFinished();
+    this.settler.abandon();
+    await markWorkerStopped(this.installation.db, this.workerId).catch(() => undefined);
+    await this.upkeep.stop();
+  }
+
+  /** Declared dead: what runs here is no longer ours, and what it returns is void. */
+  async abandon(): Promise<void> {
+    this.running.abortAll('lost', this.settings.abortGraceMs);
+    this.claimer.stop();
+    this.settler.abandon();
+    await Promise.all([this.consumers.stop(), this.upkeep.stop()]);
+    await this.whenDrained(this.settings.abortGraceMs + 1_000);
+  }
+
+  private createConsumers(): Consumer[] {
+    const { installation, workerId, running, claimer, settler, settings } = this;
+    const sharedSlots = new Slots(settings.concurrency);
+    const waitPermits = new Slots(MAX_BLOCKED);
+    return [...settings.queues].map(([queue, ownSlots]) => {
+      const slots = ownSlots === undefined ? sharedSlots : new Slots(ownSlots);
+      const { pollIntervalMs } = settings;
+      const execute = (job: ClaimedJob) => this.execute(job);
+      return new Consumer({
+        installation,
+        workerId,
+        queue,
+        slots,
+        waitPermits,
+        running,
+        claimer,
+        settler,
+        pollIntervalMs,
+        execute,
+      });
+    });
+  }
+
+  private async execute(job: ClaimedJob): Promise<void> {
+    const { jobs, retryPolicy } = this.settings;
+    const outcome = await executeJob(job, {
+      jobs,
+      workerId: this.workerId,
+      running: this.running,
+      retryPolicy,
+    });
+    if (outcome) this.settler.add(outcome);
+    else this.settler.skip(job);
+  }
+
+  private async whenDrained(mostMs: number): Promise<boolean> {
+    const giveUpAt = performance.now() + mostMs;
+    while (this.running.size > 0 && performance.now() < giveUpAt)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    return this.running.size === 0;
+  }
+}
+
+async function withLimit(work: Promise<void>, mostMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, mostMs)));
+  await Promise.race([work, limit]);
+  clearTimeout(timer);
+}
