@@ -1,0 +1,32 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Client } from '../../shared/client/create-client.js';
+import type { Servers } from '../../servers/start-servers.js';
+import { forkWorker } from '../fork-worker.js';
+import { nowMs, stamp } from '../noop-job.js';
+import { percentile } from '../statistics.js';
+
+export interface Latency {
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+}
+
+/** From the call of `submit` to the first line of the handler in another process, one job at a time, system idle. */
+export async function measurePickUp(servers: Servers, client: Client, samples: number): Promise<Latency> {
+  const worker = await forkWorker(servers, 10);
+  const started = worker.next('started');
+  worker.send('go');
+  await started;
+  const latencies: number[] = [];
+  for (let sample = -20; sample < samples; sample++) {
+    const pickedUp = worker.next('picked-up');
+    await client.submit(stamp, { submittedAtMs: nowMs() });
+    const { latencyMs } = await pickedUp;
+    if (sample >= 0) latencies.push(latencyMs);
+    // Long enough for everybody to be idle again, never in step with a timer.
+    await wait(10 + Math.random() * 30);
+  }
+  await worker.stop();
+  const at = (fraction: number) => Math.round(percentile(latencies, fraction) * 10) / 10;
+  return { p50Ms: at(0.5), p95Ms: at(0.95), p99Ms: at(0.99) };
+}
