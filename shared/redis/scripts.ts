@@ -13,6 +13,7 @@ local function refill(base)
     local id = redis.call('RPOP', base .. ':lane:' .. priority)
     if id then
       redis.call('LPUSH', base .. ':handoff', id)
+      redis.call('ZADD', base .. ':served', 'XX', tonumber(redis.call('GET', base .. ':takes') or '0'), priority)
       return
     end
     redis.call('ZREM', base .. ':lanes', priority)
@@ -69,11 +70,11 @@ end
 if free > 0 then
   local tick = redis.call('INCR', base .. ':takes')
   take_from(base .. ':suspects', math.min(suspects, free))
-  take_from(base .. ':handoff', free - #taken)
   if tick % 16 == 0 then
     local longest = redis.call('ZRANGE', base .. ':served', 0, 0)[1]
     if longest then take_lane(longest, tick) end
   end
+  take_from(base .. ':handoff', free - #taken)
   for _, priority in ipairs(redis.call('ZREVRANGE', base .. ':lanes', 0, -1)) do
     if #taken >= free then break end
     take_lane(priority, tick)

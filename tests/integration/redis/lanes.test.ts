@@ -1,0 +1,103 @@
+import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { openLanes, type Lanes } from '../../../shared/redis/lanes.js';
+import { hasRedis } from '../../support/test-installation.js';
+
+const describeWithRedis = hasRedis ? describe : describe.skip;
+const address = { url: process.env.HOLDFAST_TEST_REDIS_URL ?? '' };
+
+describeWithRedis('lanes', () => {
+  let lanes: Lanes;
+  let queue: string;
+  const opened: Lanes[] = [];
+  beforeEach(async () => {
+    lanes = await openLanes(address, { prefix: 'test:', installationId: randomBytes(4).toString('hex') });
+    opened.push(lanes);
+    queue = 'default';
+  });
+  afterAll(() => Promise.all(opened.map((one) => one.close())));
+
+  const push = (...ids: number[]) => lanes.push(queue, ids.map((id) => ({ id, priority: 50 })));
+  const take = (count: number, { forget = [] as string[], suspects = 1, workerId = 'w-1' } = {}) =>
+    lanes.take(queue, { workerId, count, suspects, forget });
+  const list = (key: string) => lanes.connection.lrange(key, 0, -1);
+
+  test('give ids in the order of pushing, the highest lane first', async () => {
+    await push(1, 2, 3);
+    await lanes.push(queue, [{ id: 9, priority: 90 }]);
+    // 1 waits in the handoff already: the baton is passed on before lanes are looked at.
+    expect(await take(10)).toEqual(['1', '9', '2', '3']);
+  });
+
+  test('a push to the front goes before what waits, oldest first', async () => {
+    await push(10, 11);
+    await take(1);
+    await lanes.push(queue, [{ id: 1, priority: 50 }, { id: 2, priority: 50 }], 'front');
+    expect(await take(10)).toEqual(['11', '1', '2']);
+  });
+
+  test('a take holds its ids in the processing list until it forgets them', async () => {
+    await push(1, 2, 3);
+    await take(2);
+    expect(await list(lanes.keys(queue).processing('w-1'))).toEqual(['2', '1']);
+    await take(0, { forget: ['1', '2'] });
+    expect(await list(lanes.keys(queue).processing('w-1'))).toEqual([]);
+  });
+
+  test('the handoff holds one id while work waits, and every take refills it', async () => {
+    await push(1, 2, 3);
+    const { handoff } = lanes.keys(queue);
+    expect(await list(handoff)).toEqual(['1']);
+    await take(1);
+    expect(await list(handoff)).toEqual(['2']);
+    await lanes.connection.del(handoff);
+    await take(0);
+    expect(await list(handoff)).toEqual(['3']);
+  });
+
+  test('one push wakes a blocked worker; its take wakes the next one', async () => {
+    const keys = lanes.keys(queue);
+    const blocked = [lanes.openBlocking(), lanes.openBlocking()];
+    try {
+      await Promise.all(blocked.map((connection) => new Promise((resolve) => connection.once('ready', resolve))));
+      const woken = blocked.map((connection, index) => connection.brpoplpush(keys.handoff, keys.processing(`w-${index}`), 5));
+      await push(1, 2, 3);
+      expect(await Promise.race(woken)).toBe('1');
+      expect(await take(0)).toEqual([]);
+      expect((await Promise.all(woken)).sort()).toEqual(['1', '2']);
+    } finally {
+      for (const connection of blocked) connection.disconnect();
+    }
+  });
+
+  test('every sixteenth take serves the lane that waited longest', async () => {
+    await lanes.push(queue, Array.from({ length: 100 }, (_, id) => ({ id, priority: 90 })));
+    await lanes.push(queue, [{ id: 777, priority: 1 }]);
+    const taken: string[] = [];
+    for (let i = 0; i < 16; i++) taken.push(...(await take(1)));
+    expect(taken.at(-1)).toBe('777');
+    expect(taken).toHaveLength(16);
+  });
+
+  test('suspects have a lane of their own, never the handoff, and are given one at a time', async () => {
+    await lanes.push(queue, [1, 2].map((id) => ({ id, priority: 50, isSuspect: true })));
+    await push(3);
+    expect(await take(10, { suspects: 0 })).toEqual(['3']);
+    expect(await take(10, { suspects: 1 })).toEqual(['1']);
+  });
+
+  test('a drain returns what a worker held and forgets the worker', async () => {
+    await push(1, 2);
+    await take(2);
+    expect((await lanes.drain(queue, 'w-1')).sort()).toEqual(['1', '2']);
+    expect(await lanes.connection.smembers(lanes.keys(queue).owners)).toEqual([]);
+    expect(await take(5)).toEqual([]);
+  });
+
+  test('thousands of ids go through one push and one take', async () => {
+    await push(...Array.from({ length: 12_000 }, (_, id) => id));
+    expect(await take(500)).toHaveLength(500);
+    expect(await take(11_499)).toHaveLength(11_499);
+    expect(await take(10)).toEqual(['11999']);
+  });
+});
