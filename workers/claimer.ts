@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { messageOf } from '../shared/errors.js';
 import type { Installation } from '../shared/installation.js';
 import { claimJobs, type ClaimRequest } from '../shared/jobs/claim-jobs.js';
 import { claimReady, type ReadySearch } from '../shared/jobs/claim-ready.js';
@@ -43,6 +44,7 @@ export class Claimer {
           const middle = ids.length >> 1;
           return [...(await this.claim(ids.slice(0, middle))), ...(await this.claim(ids.slice(middle)))];
         }
+        if (tries === 0) this.options.installation.logger.warn('a claim failed; trying again', { error: messageOf(error) });
         await wait(Math.min(50 * 2 ** Math.min(tries, 6), 2_000));
         await this.reconcile().catch(() => undefined);
       }

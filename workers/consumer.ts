@@ -1,3 +1,4 @@
+import { messageOf } from '../shared/errors.js';
 import type { Service } from '../shared/lifecycle/service.js';
 import type { Installation } from '../shared/installation.js';
 import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
@@ -78,7 +79,7 @@ export class Consumer implements Service {
       try {
         await this.step();
       } catch (error) {
-        this.options.installation.logger.error(`${this.name}: a step failed`, { error: String(error) });
+        this.options.installation.logger.error(`${this.name}: a step failed`, { error: messageOf(error) });
         await this.pause.wait(1_000);
       }
     }
@@ -159,7 +160,10 @@ export class Consumer implements Service {
     this.nextPollAt = performance.now() + jitter(pollIntervalMs);
     const count = Math.min(slots.free, MAX_BATCH);
     slots.take(count);
-    const jobs = await claimer.claimReady({ queue, count, readyForMs }).catch(() => []);
+    const jobs = await claimer.claimReady({ queue, count, readyForMs }).catch((error: unknown) => {
+      installation.logger.warn(`${this.name}: could not look for work in PostgreSQL; trying again`, { error: messageOf(error) });
+      return [];
+    });
     slots.give(count - jobs.length);
     for (const job of jobs) this.runInSlot(job);
     if (jobs.length > 0) installation.events.emit('polled', { queue, count: jobs.length });

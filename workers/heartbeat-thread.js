@@ -61,6 +61,7 @@ const timers = [setInterval(beat, data.intervalMs), setInterval(watchEventLoop, 
 parentPort?.on('message', async () => {
   for (const timer of timers) clearInterval(timer);
   await client?.end().catch(() => undefined);
-  parentPort?.close();
+  // Ends this thread alone, also while a connection is still being made.
+  process.exit();
 });
 void beat();

@@ -5,8 +5,8 @@ import { DEFAULT_RETRY_POLICY, type RetryPolicy } from '../shared/jobs/retry-pol
 export interface WorkerSettings {
   /** The job types it handles. */
   readonly jobs: readonly AnyJobDefinition[];
-  /** Queue names, or for each queue its own number of slots. Default `['default']`. */
-  readonly queues?: readonly string[] | Readonly<Record<string, number>>;
+  /** Queue names, or for each queue its own number of slots (undefined: it shares `concurrency`). Default `['default']`. */
+  readonly queues?: readonly string[] | Readonly<Record<string, number | undefined>>;
   /** Jobs running at once, over all queues that have no slots of their own. Default 5. */
   readonly concurrency?: number;
   /** How long an idle worker waits before it looks in PostgreSQL itself. Default 1,000. */

@@ -1,4 +1,4 @@
-import type { Database } from '../postgres/create-database.js';
+import type { QueryTarget } from '../postgres/query-target.js';
 import { CLAIM_ASSIGNMENTS, CLAIMED_COLUMNS, type ClaimedJob } from './claimed-job.js';
 import { SUSPECT_AFTER_LOSSES } from './job-state.js';
 
@@ -36,12 +36,12 @@ const CLAIM_JOBS = `
 
 /** Claims those of `ids` that are pending, ready and of a type the worker knows. @throws PostgresError */
 export async function claimJobs(
-  db: Database,
+  target: QueryTarget,
   ids: readonly number[],
   request: ClaimRequest,
 ): Promise<ClaimedJob[]> {
   const { workerId, batchNo, jobTypes, maySuspect } = request;
-  const { rows } = await db.query<ClaimedJob>(CLAIM_JOBS, [
+  const { rows } = await target.query(CLAIM_JOBS, [
     workerId,
     ids,
     jobTypes,
@@ -49,5 +49,5 @@ export async function claimJobs(
     SUSPECT_AFTER_LOSSES,
     maySuspect,
   ]);
-  return rows.map((job) => ({ ...job, batchNo }));
+  return (rows as ClaimedJob[]).map((job) => ({ ...job, batchNo }));
 }

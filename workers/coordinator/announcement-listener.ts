@@ -56,11 +56,9 @@ export function createAnnouncementListener(installation: Installation): Service 
     name: 'announcements',
     start: () => loop.start(),
     async stop() {
-      const last = client;
-      client = undefined;
-      last?.removeAllListeners('end');
-      await last?.end().catch(() => undefined);
       await loop.stop();
+      await client?.end().catch(() => undefined);
+      client = undefined;
     },
   };
 }

@@ -1,0 +1,132 @@
+import { messageOf } from '../errors.js';
+import { groupBy } from '../group-by.js';
+import type { EventHub, HoldfastEvents } from './events.js';
+import type { Logger } from './logger.js';
+import { subscribe } from './subscribe.js';
+
+type Outcomes = HoldfastEvents['settled'][0];
+
+/** Of what may happen thousands of times a second while something is away, one line in this time. */
+const QUIET_MS = 10_000;
+/** Enough to find the rest in the tables. */
+const IDS_SHOWN = 5;
+
+/** One line for each thing an operator wants to know of; nothing for a job that simply completes. Returns what ends it. */
+export function logEvents(events: EventHub, logger: Logger, now = () => performance.now()): () => void {
+  const stops = [
+    logOutcomes(events, logger),
+    logWorkers(events, logger),
+    logCare(events, logger),
+    logDisturbances(events, logger, now),
+  ];
+  return () => stops.forEach((stop) => stop());
+}
+
+/** A line for each batch, job type and kind of error: a storm of failures must not become a storm of lines. */
+function logOutcomes(events: EventHub, logger: Logger): () => void {
+  return subscribe(events, {
+    settled: (outcomes) => {
+      const failures = outcomes.filter(({ kind }) => kind === 'retried' || kind === 'dead_letter');
+      if (failures.length === 0) return;
+      const alike = groupBy(failures, (one) => `${one.kind} ${one.jobType} ${one.errorClass ?? ''}`);
+      for (const group of alike.values()) logFailures(logger, group);
+    },
+  });
+}
+
+function logFailures(logger: Logger, failures: Outcomes): void {
+  const [first] = failures;
+  if (!first) return;
+  const fields = {
+    jobType: first.jobType,
+    queue: first.queue,
+    errorClass: first.errorClass,
+    error: first.errorMessage,
+    count: failures.length,
+    jobIds: shown(failures.map(({ id }) => id)),
+  };
+  if (first.kind === 'retried') logger.info('an attempt failed; the job will be tried again', fields);
+  else logger.warn('a job failed for good: it is a dead letter now, if these are switched on', fields);
+}
+
+function logWorkers(events: EventHub, logger: Logger): () => void {
+  return subscribe(events, {
+    workerDied: ({ workerId }) =>
+      logger.warn('a worker was declared dead: it sent no heartbeat', { workerId }),
+    rescued: ({ workerId, jobIds }) =>
+      logger.warn('jobs of a dead worker are ready again', {
+        workerId,
+        count: jobIds.length,
+        jobIds: shown(jobIds),
+      }),
+    ownershipLost: ({ workerId, jobIds }) =>
+      logger.warn('outcomes were discarded: the jobs had been taken from this worker, or cancelled', {
+        workerId,
+        count: jobIds.length,
+        jobIds: shown(jobIds),
+      }),
+  });
+}
+
+function logCare(events: EventHub, logger: Logger): () => void {
+  return subscribe(events, {
+    leading: ({ term }) => logger.info('this process is the coordinator now', { term }),
+    leadershipLost: ({ reason }) => logger.info('this process is the coordinator no longer', { reason }),
+    swept: ({ queue, missing, rebuilt }) =>
+      logger.info(
+        rebuilt ? 'Redis was empty: the queue was filled again' : 'ids that Redis had lost were put back',
+        { queue, count: missing },
+      ),
+    pruned: ({ jobs }) => logger.debug('finished jobs were deleted by retention', { count: jobs }),
+    garbageDropped: ({ queue, count }) =>
+      logger.warn('entries in Redis that are no job ids were dropped', { queue, count }),
+  });
+}
+
+/** What repeats while Redis or PostgreSQL is away: each transition, and now and then how much it has become. */
+function logDisturbances(events: EventHub, logger: Logger, now: () => number): () => void {
+  let isRedisAway = false;
+  const undispatched = throttle(now);
+  const delayed = throttle(now);
+  return subscribe(events, {
+    redisAway: ({ error }) => {
+      if (isRedisAway) return;
+      isRedisAway = true;
+      logger.warn('Redis is away: jobs are claimed from PostgreSQL', { error: messageOf(error) });
+    },
+    redisBack: () => {
+      if (isRedisAway) logger.info('Redis is back');
+      isRedisAway = false;
+    },
+    dispatchFailed: ({ queue, count, error }) =>
+      undispatched(count, (total) =>
+        logger.warn('jobs could not be pushed to Redis; polls and the sweep will find them', {
+          queue,
+          count: total,
+          error: messageOf(error),
+        }),
+      ),
+    settleDelayed: ({ waiting, error }) =>
+      delayed(1, () =>
+        logger.warn('outcomes cannot be recorded now; they wait and are tried again', {
+          waiting,
+          error: messageOf(error),
+        }),
+      ),
+  });
+}
+
+/** Lets the first one through, then one in QUIET_MS with what has come together since. */
+function throttle(now: () => number) {
+  let quietUntil = -Infinity;
+  let held = 0;
+  return (count: number, report: (total: number) => void): void => {
+    held += count;
+    if (now() < quietUntil) return;
+    quietUntil = now() + QUIET_MS;
+    report(held);
+    held = 0;
+  };
+}
+
+const shown = (ids: readonly number[]): readonly number[] => ids.slice(0, IDS_SHOWN);

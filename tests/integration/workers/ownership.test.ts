@@ -1,0 +1,258 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { createClient, type Client } from '../../../shared/client/create-client.js';
+import { complete, retry } from '../../../shared/jobs/outcome.js';
+import { claimJobs } from '../../../shared/jobs/claim-jobs.js';
+import { claimReady } from '../../../shared/jobs/claim-ready.js';
+import { rescueJobs } from '../../../shared/jobs/rescue-jobs.js';
+import { settleOutcomes } from '../../../shared/jobs/settle-jobs.js';
+import { declareDeadWorkers, registerWorker } from '../../../shared/workers/registry.js';
+import { ClaimLedger } from '../../../workers/claim-ledger.js';
+import { Claimer } from '../../../workers/claimer.js';
+import { createWorker, type Worker } from '../../../workers/create-worker.js';
+import { RunningAttempts } from '../../../workers/running-attempts.js';
+import { eventually } from '../../support/eventually.js';
+import { createTestInstallation, type TestInstallation } from '../../support/test-installation.js';
+import { HeldRuns } from '../../support/test-jobs.js';
+
+/** Who owns an attempt, and what happens when that changes hands. */
+let db: TestInstallation;
+let client: Client;
+beforeAll(async () => {
+  db = await createTestInstallation();
+  client = await createClient(db);
+});
+beforeEach(() => db.sql('TRUNCATE jobs, job_executions, job_dependencies, dead_letter_jobs, claim_batches, workers, cancel_requests'));
+afterAll(() => db.close());
+
+const register = (id: string) =>
+  registerWorker(db.installation.db, id, { queues: ['default'], jobTypes: ['held'], concurrency: 5, deadAfterMs: 10_000 });
+const request = (workerId: string, batchNo = 1) => ({ workerId, batchNo, jobTypes: ['held'], maySuspect: true });
+const submitSql = async (columns = '', values = '') =>
+  (await db.sql<{ id: number }>(`INSERT INTO jobs (job_type${columns}) VALUES ('held'${values}) RETURNING id`))[0]!.id;
+const claim = (ids: number[], workerId = 'w-1', batchNo = 1) => claimJobs(db.installation.db, ids, request(workerId, batchNo));
+const end = { durationMs: 1, logs: [] };
+const settle = (workerId: string, outcome: ReturnType<typeof complete>) =>
+  settleOutcomes(db.installation.db, workerId, [outcome], { finishedBatches: [], isDeadLetterEnabled: true });
+const row = async (id: number) => (await db.sql('SELECT * FROM jobs WHERE id = $1', [id]))[0]!;
+const attempts = async (id: number) =>
+  (await db.sql('SELECT attempt, status, worker_id FROM job_executions WHERE job_id = $1 ORDER BY 1', [id])).map((r) => Object.values(r));
+
+describe('a claim', () => {
+  beforeEach(() => register('w-1'));
+
+  test('takes pending, due, unblocked jobs of its types in queues that are not paused, and nothing else', async () => {
+    const good = await submitSql();
+    const due = await submitSql(', scheduled_at', `, now() - interval '1 minute'`);
+    const others = [
+      await submitSql(', status', `, 'completed'`),
+      await submitSql(', scheduled_at', `, now() + interval '1 minute'`),
+      await submitSql(', unmet_dependencies', ', 1'),
+      await submitSql(', queue', `, 'paused'`),
+      (await db.sql<{ id: number }>(`INSERT INTO jobs (job_type) VALUES ('unknown') RETURNING id`))[0]!.id,
+      987_654_321,
+    ];
+    await db.sql(`INSERT INTO queues (name, paused_at) VALUES ('paused', now()) ON CONFLICT DO NOTHING`);
+    const claimed = await claim([good, good, due, ...others]);
+    expect(claimed.map(({ id }) => id).sort()).toEqual([good, due].sort());
+    expect(await row(good)).toMatchObject({ status: 'running', attempt: 1, worker_id: 'w-1' });
+    expect(await db.sql('SELECT job_ids FROM claim_batches')).toEqual([{ job_ids: expect.arrayContaining([good, due]) }]);
+  });
+
+  test('is HOT: it leaves no new index entries', async () => {
+    const ids = (await db.sql<{ id: number }>(`INSERT INTO jobs (job_type) SELECT 'held' FROM generate_series(1, 100) RETURNING id`)).map(({ id }) => id);
+    const hot = await db.installation.db.transaction(async (tx) => {
+      await claimJobs(tx, ids, request('w-1'));
+      return (await tx.query(`SELECT pg_stat_get_xact_tuples_hot_updated('jobs'::regclass)::int AS hot`)).rows[0] as { hot: number };
+    });
+    // One row may find its page full.
+    expect(hot.hot).toBeGreaterThanOrEqual(98);
+  });
+
+  test('by two workers at once gives each job to one of them', async () => {
+    await register('w-2');
+    const ids: number[] = [];
+    for (let i = 0; i < 40; i++) ids.push(await submitSql());
+    const [a, b] = await Promise.all([claim(ids, 'w-1'), claim([...ids].reverse(), 'w-2')]);
+    expect(a.length + b.length).toBe(40);
+    expect(new Set([...a, ...b].map(({ id }) => id)).size).toBe(40);
+  });
+
+  test('of a worker declared dead takes nothing', async () => {
+    const id = await submitSql();
+    await db.sql('UPDATE workers SET dead_at = now()');
+    expect(await claim([id])).toEqual([]);
+    expect(await claimReady(db.installation.db, { queue: 'default', count: 5, readyForMs: 0 }, request('w-1'))).toEqual([]);
+  });
+
+  test('from PostgreSQL itself takes urgent ones first and skips locked rows', async () => {
+    const low = await submitSql();
+    const high = await submitSql(', priority', ', 90');
+    const held = await submitSql(', priority', ', 100');
+    await db.installation.db.transaction(async (tx) => {
+      await tx.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [held]);
+      const search = { queue: 'default', count: 1, readyForMs: 0 };
+      expect((await claimReady(db.installation.db, search, request('w-1', 1))).map(({ id }) => id)).toEqual([high]);
+      expect((await claimReady(db.installation.db, search, request('w-1', 2))).map(({ id }) => id)).toEqual([low]);
+      expect(await claimReady(db.installation.db, search, request('w-1', 3))).toEqual([]);
+    });
+  });
+
+  test('leaves out a row that somebody holds, and takes the rest of the batch', async () => {
+    const ids = [await submitSql(), await submitSql(), await submitSql()];
+    const claimer = new Claimer({ installation: db.installation, workerId: 'w-1', jobTypes: ['held'], ledger: new ClaimLedger(), running: new RunningAttempts() });
+    await db.installation.db.transaction(async (tx) => {
+      await tx.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [ids[1]]);
+      expect((await claimer.claim(ids)).map(({ id }) => id)).toEqual([ids[0], ids[2]]);
+    });
+  });
+
+  test('whose reply was lost is found and released without a charge', async () => {
+    const id = await submitSql();
+    await claim([id], 'w-1', 77);
+    const claimer = new Claimer({ installation: db.installation, workerId: 'w-1', jobTypes: ['held'], ledger: new ClaimLedger(), running: new RunningAttempts() });
+    await claimer.reconcile();
+    expect(await row(id)).toMatchObject({ status: 'pending', attempt: 1, retry_count: 0 });
+    expect(await attempts(id)).toEqual([[1, 'released', 'w-1']]);
+    expect(await db.sql('SELECT 1 FROM claim_batches')).toEqual([]);
+  });
+});
+
+describe('a settle', () => {
+  test('is recorded once: the second one finds no row', async () => {
+    await register('w-1');
+    const [job] = await claim([await submitSql()]);
+    expect(await settle('w-1', complete({ ...end, job: job! }, { a: 1 }))).toHaveLength(1);
+    expect(await settle('w-1', complete({ ...end, job: job! }, { a: 2 }))).toHaveLength(0);
+    expect(await row(job!.id)).toMatchObject({ result: { a: 1 } });
+    expect(await attempts(job!.id)).toEqual([[1, 'completed', 'w-1']]);
+  });
+
+  test('of a stale attempt changes nothing, whether attempt or worker differs', async () => {
+    await register('w-1');
+    await register('w-2');
+    const [stale] = await claim([await submitSql()]);
+    const failure = { message: 'x', errorClass: 'transient' as const };
+    await settle('w-1', retry({ ...end, job: stale! }, failure, 0));
+    const [fresh] = await claim([stale!.id], 'w-2', 2);
+    expect(fresh!.attempt).toBe(2);
+    expect(await settle('w-1', complete({ ...end, job: stale! }, 'stale'))).toEqual([]);
+    expect(await settle('w-1', complete({ ...end, job: fresh! }, 'not the owner'))).toEqual([]);
+    expect(await settle('w-2', complete({ ...end, job: { ...fresh!, attempt: 1 } }, 'old'))).toEqual([]);
+    expect(await row(stale!.id)).toMatchObject({ status: 'running', worker_id: 'w-2' });
+  });
+});
+
+describe('a rescue', () => {
+  const die = async (id: string) => {
+    await db.sql(`UPDATE workers SET last_seen_at = now() - interval '1 hour' WHERE id = $1`, [id]);
+    expect(await declareDeadWorkers(db.installation.db, 60_000)).toContain(id);
+  };
+
+  test('makes a dead worker’s jobs ready again, on record as lost and not charged', async () => {
+    await register('w-1');
+    const id = await submitSql();
+    await claim([id]);
+    expect(await rescueJobs(db.installation)).toBe(0);
+    await die('w-1');
+    expect(await rescueJobs(db.installation)).toBe(1);
+    expect(await row(id)).toMatchObject({ status: 'pending', retry_count: 0, lost_count: 1, worker_id: null });
+    expect(await attempts(id)).toEqual([[1, 'lost', 'w-1']]);
+    expect(await rescueJobs(db.installation)).toBe(0);
+  });
+
+  test('declares nobody dead before PostgreSQL was seen for a full lease', async () => {
+    await register('w-1');
+    await db.sql(`UPDATE workers SET last_seen_at = now() - interval '1 hour'`);
+    expect(await declareDeadWorkers(db.installation.db, 5_000)).toEqual([]);
+    expect(await declareDeadWorkers(db.installation.db, 10_000)).toEqual(['w-1']);
+  });
+
+  test('files a job that killed its process alone three times as a poison dead letter', async () => {
+    const id = await submitSql();
+    for (let loss = 1; loss <= 5; loss++) {
+      await register(`w-${loss}`);
+      await db.sql('UPDATE jobs SET scheduled_at = NULL WHERE id = $1', [id]);
+      expect(await claim([id], `w-${loss}`, loss)).toHaveLength(1);
+      await die(`w-${loss}`);
+      await rescueJobs(db.installation);
+    }
+    expect(await row(id)).toMatchObject({ status: 'failed', lost_count: 5, retry_count: 0, error_class: 'lost' });
+    expect(await db.sql('SELECT reason, status FROM dead_letter_jobs')).toEqual([{ reason: 'poison', status: 'open' }]);
+    expect(await attempts(id)).toHaveLength(5);
+  });
+
+  test('leaves a row that somebody holds for the next round', async () => {
+    await register('w-1');
+    const [held, free] = [await submitSql(), await submitSql()];
+    await claim([held, free]);
+    await die('w-1');
+    await db.installation.db.transaction(async (tx) => {
+      await tx.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [held]);
+      expect(await rescueJobs(db.installation)).toBe(1);
+    });
+    expect(await rescueJobs(db.installation)).toBe(1);
+    expect(await db.sql('SELECT 1 FROM claim_batches')).toEqual([]);
+  });
+});
+
+describe('a worker', () => {
+  const held = new HeldRuns();
+  let workers: Worker[] = [];
+  const start = async (options = {}) => {
+    const worker = createWorker({ installation: db.installation, jobs: [held.job], heartbeatIntervalMs: 50, deadAfterMs: 10_000, ...options });
+    workers.push(worker);
+    await worker.start();
+    return worker;
+  };
+  afterEach(async () => {
+    held.endAll();
+    await Promise.all(workers.map((worker) => worker.stop()));
+    workers = [];
+  });
+
+  test('aborts a cancelled job within a second, and what the handler then returns is void', async () => {
+    await start();
+    const { id } = await client.submit(held.job, {});
+    const run = await held.run(held.count);
+    const aborted = new Promise<void>((resolve) => run.ctx.signal.addEventListener('abort', () => resolve()));
+    const askedAt = Date.now();
+    await client.cancel(id, 'changed my mind');
+    await aborted;
+    expect(Date.now() - askedAt).toBeLessThan(5_000);
+    run.end('too late');
+    expect(await row(id)).toMatchObject({ status: 'cancelled', result: null, error_message: 'changed my mind' });
+    expect(await attempts(id)).toEqual([[1, 'cancelled', expect.any(String)]]);
+  });
+
+  test('that was declared dead aborts everything and goes on as another incarnation', async () => {
+    const worker = await start();
+    const former = worker.id;
+    const { id } = await client.submit(held.job, {});
+    const run = await held.run(held.count);
+    const aborted = new Promise<void>((resolve) => run.ctx.signal.addEventListener('abort', () => resolve()));
+    await db.sql('UPDATE workers SET dead_at = now() WHERE id = $1', [former]);
+    await aborted;
+    run.end();
+    await eventually('a new incarnation', () => worker.id !== undefined && worker.id !== former);
+    await rescueJobs(db.installation);
+    const again = await held.run(held.count);
+    expect(again.ctx.attempt).toBe(2);
+    again.end('second');
+    expect(await client.result(id)).toBe('second');
+    expect(await attempts(id)).toEqual([[1, 'lost', former], [2, 'completed', worker.id]]);
+  });
+
+  test('lets running handlers finish when it stops, and releases those that cannot without a charge', async () => {
+    const worker = await start({ shutdownTimeoutMs: 200, abortGraceMs: 50 });
+    const first = held.count;
+    const [quick, stuck] = await client.submitMany(held.job, [{}, {}]);
+    const runs = [await held.run(first), await held.run(first + 1)];
+    const stopped = worker.stop();
+    runs.find((run) => run.ctx.jobId === quick!.id)!.end('done in time');
+    await stopped;
+    expect(await row(quick!.id)).toMatchObject({ status: 'completed', result: 'done in time' });
+    expect(await row(stuck!.id)).toMatchObject({ status: 'pending', retry_count: 0, attempt: 1 });
+    expect(await attempts(stuck!.id)).toEqual([[1, 'released', expect.any(String)]]);
+    expect(await db.sql('SELECT 1 FROM claim_batches')).toEqual([]);
+  });
+});
