@@ -212,8 +212,9 @@ describe('a worker', () => {
 
   test('aborts a cancelled job within a second, and what the handler then returns is void', async () => {
     await start();
+    const next = held.count;
     const { id } = await client.submit(held.job, {});
-    const run = await held.run(held.count);
+    const run = await held.run(next);
     const aborted = new Promise<void>((resolve) => run.ctx.signal.addEventListener('abort', () => resolve()));
     const askedAt = Date.now();
     await client.cancel(id, 'changed my mind');
@@ -227,15 +228,16 @@ describe('a worker', () => {
   test('that was declared dead aborts everything and goes on as another incarnation', async () => {
     const worker = await start();
     const former = worker.id;
+    const next = held.count;
     const { id } = await client.submit(held.job, {});
-    const run = await held.run(held.count);
+    const run = await held.run(next);
     const aborted = new Promise<void>((resolve) => run.ctx.signal.addEventListener('abort', () => resolve()));
     await db.sql('UPDATE workers SET dead_at = now() WHERE id = $1', [former]);
     await aborted;
     run.end();
     await eventually('a new incarnation', () => worker.id !== undefined && worker.id !== former);
     await rescueJobs(db.installation);
-    const again = await held.run(held.count);
+    const again = await held.run(next + 1);
     expect(again.ctx.attempt).toBe(2);
     again.end('second');
     expect(await client.result(id)).toBe('second');
