@@ -14,7 +14,16 @@ export interface Installation {
   readonly lanes: Lanes | null;
   readonly events: EventHub;
   readonly logger: Logger;
+  /** For submits that leave these open; plain SQL has the columns' own defaults. */
+  readonly jobDefaults: JobDefaults;
   close(): Promise<void>;
+}
+
+export interface JobDefaults {
+  /** Default 3. */
+  readonly maxRetries?: number;
+  /** Milliseconds. Default 300,000. */
+  readonly timeoutMs?: number;
 }
 
 export interface InstallationOptions {
@@ -25,6 +34,7 @@ export interface InstallationOptions {
   readonly redisPrefix?: string;
   readonly logger?: Logger;
   readonly events?: EventHub;
+  readonly jobDefaults?: JobDefaults;
 }
 
 /**
@@ -34,7 +44,12 @@ export interface InstallationOptions {
  *   is no error.
  */
 export async function openInstallation(options: InstallationOptions): Promise<Installation> {
-  const { redisPrefix: prefix = 'job:', logger = silentLogger, events = createEventHub() } = options;
+  const {
+    redisPrefix: prefix = 'job:',
+    logger = silentLogger,
+    events = createEventHub(),
+    jobDefaults = {},
+  } = options;
   const db = createDatabase(options.postgres);
   try {
     const id = await readInstallationId(db);
@@ -45,6 +60,7 @@ export async function openInstallation(options: InstallationOptions): Promise<In
       lanes,
       events,
       logger,
+      jobDefaults,
       close: async () => {
         await lanes?.close();
         await db.close();

@@ -44,7 +44,8 @@ export class Claimer {
           const middle = ids.length >> 1;
           return [...(await this.claim(ids.slice(0, middle))), ...(await this.claim(ids.slice(middle)))];
         }
-        if (tries === 0) this.options.installation.logger.warn('a claim failed; trying again', { error: messageOf(error) });
+        if (tries === 0)
+          this.options.installation.logger.warn('a claim failed; trying again', { error: messageOf(error) });
         await wait(Math.min(50 * 2 ** Math.min(tries, 6), 2_000));
         await this.reconcile().catch(() => undefined);
       }

@@ -161,7 +161,9 @@ export class Consumer implements Service {
     const count = Math.min(slots.free, MAX_BATCH);
     slots.take(count);
     const jobs = await claimer.claimReady({ queue, count, readyForMs }).catch((error: unknown) => {
-      installation.logger.warn(`${this.name}: could not look for work in PostgreSQL; trying again`, { error: messageOf(error) });
+      installation.logger.warn(`${this.name}: could not look for work in PostgreSQL; trying again`, {
+        error: messageOf(error),
+      });
       return [];
     });
     slots.give(count - jobs.length);

@@ -45,7 +45,9 @@ export async function composeWorkerProcess(
         worker,
         ...(config.coordinator.isEnabled ? [createCoordinator(installation, config)] : []),
       ],
-      describe: () => ({ worker: { id: worker.id, running: worker.runningCount } }),
+      describe: () => ({
+        worker: { status: worker.id ? 'ok' : 'none', id: worker.id, running: worker.runningCount },
+      }),
       readyFields: () => describeWorker(worker, config, allJobs),
     };
   });
@@ -57,7 +59,7 @@ export async function composeCoordinatorProcess(config: Config, logger: Logger):
     const coordinator = createCoordinator(installation, config);
     return {
       services: [coordinator],
-      describe: () => ({ coordinator: { isLeading: coordinator.isLeading } }),
+      describe: () => ({ coordinator: { status: coordinator.isLeading ? 'leading' : 'standby' } }),
       readyFields: () => ({}),
     };
   });
@@ -91,6 +93,7 @@ async function composeProcess(
     redisPrefix: config.redisPrefix,
     logger,
     events,
+    jobDefaults: config.jobDefaults,
   });
   try {
     const measurer = createJobMeasurer(installation.db);

@@ -3,6 +3,7 @@ import { messageOf } from '../shared/errors.js';
 import type { Installation } from '../shared/installation.js';
 import type { Service } from '../shared/lifecycle/service.js';
 import type { Metrics } from '../shared/observe/metrics.js';
+import { packageVersion } from '../shared/package-root.js';
 
 export interface StatusServerOptions {
   readonly host: string;
@@ -12,7 +13,7 @@ export interface StatusServerOptions {
   readonly metrics: Pick<Metrics, 'text' | 'contentType'>;
   /** Whether the process has started and is not stopping. */
   readonly isReady: () => boolean;
-  /** What `/health` tells of the process itself. */
+  /** What `/health` tells of the process's own components; otherwise it answers as the API's does. */
   readonly describe: () => Record<string, unknown>;
 }
 
@@ -87,11 +88,14 @@ function buildStatusServer({
     const status = postgres ? (redis === false ? 'degraded' : 'ok') : 'unavailable';
     return reply.code(postgres ? 200 : 503).send({
       status,
+      version: packageVersion,
+      uptime_seconds: Math.round(process.uptime()),
       components: {
-        postgres: postgres ? 'ok' : 'unavailable',
-        redis: redis === undefined ? 'not used' : redis ? 'ok' : 'unavailable',
+        postgres: { status: postgres ? 'ok' : 'unavailable' },
+        redis: { status: redis === undefined ? 'not_configured' : redis ? 'ok' : 'unavailable' },
+        ...describe(),
       },
-      ...describe(),
+      timestamp: new Date(),
     });
   });
   return server;

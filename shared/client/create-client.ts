@@ -73,11 +73,13 @@ export async function createClient(options: ClientOptions): Promise<Client> {
   return {
     async submit(job, payload, { tx, ...rest } = {}) {
       const newJob = toNewJob(job, payload, rest);
-      return tx ? ((await submitJobsIn(tx, [newJob]))[0] as SubmittedJob) : coalescer.submit(newJob);
+      return tx
+        ? ((await submitJobsIn(tx, [newJob], installation.jobDefaults))[0] as SubmittedJob)
+        : coalescer.submit(newJob);
     },
     async submitMany(job, payloads, { tx, ...rest } = {}) {
       const newJobs = payloads.map((payload) => toNewJob(job, payload, rest));
-      return tx ? submitJobsIn(tx, newJobs) : submitJobs(installation, newJobs);
+      return tx ? submitJobsIn(tx, newJobs, installation.jobDefaults) : submitJobs(installation, newJobs);
     },
     result: <Result>(jobId: number, { timeoutMs = 30_000 } = {}) =>
       awaitResult(installation, jobId, timeoutMs) as Promise<Result>,

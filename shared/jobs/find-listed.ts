@@ -73,6 +73,13 @@ export function findListedStatement({ status }: JobFilter, order: ListOrder): st
   return STATEMENTS.get(`${status ? WAY_OF[status] : 'any'} ${order}`) as string;
 }
 
+/**
+ * The text to ask the planner how many there are. By the status alone: to the planner "pending" and "not completed" are
+ * two independent conditions, and it would multiply them.
+ */
+export const estimateListedStatement = (): string =>
+  `EXPLAIN (FORMAT JSON) ${findListedStatement({}, 'newest')}`;
+
 export interface PageBounds {
   readonly cursor?: number | undefined;
   readonly limit: number;

@@ -1,6 +1,7 @@
 import { HoldfastError, messageOf } from '../errors.js';
 import { isPostgresError } from '../postgres/postgres-error.js';
 import type { QueryTarget } from '../postgres/query-target.js';
+import type { JobDefaults } from '../installation.js';
 import { toRow, type NewJob } from './new-job.js';
 
 export interface InsertedJob {
@@ -32,19 +33,27 @@ const INSERT_JOBS = `
   ON CONFLICT DO NOTHING
   RETURNING id, created_at AS "createdAt", queue, priority, ready_at <= now() AS "isReady"`;
 
+export interface InsertSettings {
+  /** The transaction is ours, and we dispatch after it; else the trigger announces the jobs. */
+  readonly isOwnCommit: boolean;
+  readonly defaults: JobDefaults;
+}
+
 /**
  * Inserts jobs in the order given; a row whose key exists already is left out of the answer.
  *
- * @param isOwnCommit the statement is its own transaction, and the caller dispatches after it
  * @throws HoldfastError `validation_failed` when a value cannot be stored; PostgresError otherwise
  */
 export async function insertJobs(
   target: QueryTarget,
   jobs: readonly NewJob[],
-  isOwnCommit: boolean,
+  { isOwnCommit, defaults }: InsertSettings,
 ): Promise<InsertedJob[]> {
   try {
-    const { rows } = await target.query(INSERT_JOBS, [JSON.stringify(jobs.map(toRow)), isOwnCommit]);
+    const { rows } = await target.query(INSERT_JOBS, [
+      JSON.stringify(jobs.map((job) => toRow(job, defaults))),
+      isOwnCommit,
+    ]);
     return (rows as InsertedJob[]).map((row) => ({ ...row, id: Number(row.id) }));
   } catch (error) {
     if (!isUnstorable(error)) throw error;

@@ -1,6 +1,7 @@
 import { hasCode, HoldfastError } from '../errors.js';
 import type { Database } from '../postgres/create-database.js';
 import {
+  estimateListedStatement,
   findListedStatement,
   findListedValues,
   type JobFilter,
@@ -113,10 +114,7 @@ async function countAll(
   });
   const count = counted[0]?.count;
   if (count !== undefined && count <= COUNT_LIMIT) return { total: count, isTotalExact: true };
-  const { rows } = await db.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
-    `EXPLAIN (FORMAT JSON) ${statement}`,
-    values,
-  );
+  const { rows } = await db.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(estimateListedStatement(), values);
   const estimate = estimateRows(rows[0]?.['QUERY PLAN'][0].Plan);
   return { total: Math.max(estimate, count ?? 0, offset + shown), isTotalExact: false };
 }
@@ -128,11 +126,9 @@ interface PlanNode {
 }
 
 /** Nodes that pass on what is below them; a Limit would hide how much there is. */
-const PASSING = new Set(['Limit', 'Sort', 'Append', 'Merge Append', 'Subquery Scan']);
+const PASSING = new Set(['Limit', 'Sort', 'Subquery Scan']);
 
 function estimateRows(node: PlanNode | undefined): number {
   if (!node) return 0;
-  if (!PASSING.has(node['Node Type']) || !node.Plans) return node['Plan Rows'];
-  // Init plans, such as the ids in RUNNING_IDS, stand under the scan, which is not entered.
-  return node.Plans.reduce((sum, plan) => sum + estimateRows(plan), 0);
+  return PASSING.has(node['Node Type']) ? estimateRows(node.Plans?.[0]) : node['Plan Rows'];
 }

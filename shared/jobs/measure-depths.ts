@@ -126,7 +126,7 @@ interface UnfinishedEstimate {
 
 async function estimateUnfinished(db: Database) {
   const { rows } = await db.query<UnfinishedEstimate>(ESTIMATE_UNFINISHED);
-  const { unfinished, blocked, processing, scheduled } = rows[0] as UnfinishedEstimate;
+  const { unfinished, blocked, processing, scheduled } = rows[0]!;
   // Right after a bulk load the statistics know nothing of it; the cap is what was seen.
   const pending = Math.max(unfinished, CAP) - processing - scheduled;
   return { pending: Math.max(Math.round(pending), 0), processing, scheduled, blocked: Math.round(blocked) };
@@ -142,7 +142,7 @@ interface FailureCounts {
 
 async function countFailures(db: Database) {
   const { rows } = await db.query<FailureCounts>(COUNT_FAILURES);
-  const { dlq, dlqEstimate, failed, seen, withError } = rows[0] as FailureCounts;
+  const { dlq, dlqEstimate, failed, seen, withError } = rows[0]!;
   const isExact = dlq <= CAP && seen <= CAP;
   if (isExact) return { dlq, failed, isExact };
   return {

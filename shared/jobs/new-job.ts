@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { JobDefaults } from '../installation.js';
 
 /** What happens to a job when a job it depends on fails or is cancelled: wait for ever, be cancelled, run anyway. */
 export type DependencyPolicy = 'block' | 'cancel' | 'run';
@@ -44,14 +45,14 @@ export function needsOwnStatement(job: NewJob): boolean {
 }
 
 /** The row as `json_to_recordset` in insert-jobs.ts reads it. */
-export function toRow(job: NewJob): Record<string, unknown> {
+export function toRow(job: NewJob, defaults: JobDefaults = {}): Record<string, unknown> {
   return {
     job_type: job.jobType,
     payload: job.payload ?? {},
     queue: job.queue,
     priority: job.priority,
-    max_retries: job.maxRetries,
-    timeout_ms: job.timeoutMs,
+    max_retries: job.maxRetries ?? defaults.maxRetries,
+    timeout_ms: job.timeoutMs ?? defaults.timeoutMs,
     scheduled_at: job.scheduledAt,
     delay_ms: job.delayMs,
     metadata: job.metadata,
@@ -59,12 +60,13 @@ export function toRow(job: NewJob): Record<string, unknown> {
     created_by: job.createdBy,
     unique_key: job.uniqueKey,
     idempotency_key: job.idempotencyKey,
-    request_hash: job.idempotencyKey === undefined ? undefined : hashRequest(job),
+    request_hash: hashRequest(job),
   };
 }
 
 /** Names what was asked for, whatever the order of its fields: the same key with another hash is another request. */
-function hashRequest({ idempotencyKey: _key, ...request }: NewJob): string {
+export function hashRequest({ idempotencyKey, ...request }: NewJob): string | undefined {
+  if (idempotencyKey === undefined) return undefined;
   const sorted = JSON.stringify(request, (_name, value: unknown) =>
     value !== null && typeof value === 'object' && !Array.isArray(value)
       ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -16,5 +16,5 @@ const READ_HEALTH = `
 /** @throws PostgresError */
 export async function readHealth(db: Database): Promise<EngineHealth> {
   const { rows } = await db.query<EngineHealth>(READ_HEALTH);
-  return rows[0] as EngineHealth;
+  return rows[0]!;
 }

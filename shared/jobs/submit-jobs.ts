@@ -1,10 +1,10 @@
 import { HoldfastError } from '../errors.js';
-import type { Installation } from '../installation.js';
+import type { Installation, JobDefaults } from '../installation.js';
 import { isPostgresError } from '../postgres/postgres-error.js';
 import type { QueryTarget } from '../postgres/query-target.js';
 import { dispatchJobs } from './dispatch-jobs.js';
-import { insertDependencies, insertJobs, type InsertedJob } from './insert-jobs.js';
-import { needsOwnStatement, toRow, type NewJob, type SubmittedJob } from './new-job.js';
+import { insertDependencies, insertJobs, type InsertedJob, type InsertSettings } from './insert-jobs.js';
+import { hashRequest, needsOwnStatement, type NewJob, type SubmittedJob } from './new-job.js';
 
 /**
  * Submits jobs: all of them or none. When this resolves they are committed, and ready ones are on their way to a worker.
@@ -18,9 +18,10 @@ export async function submitJobs(
 ): Promise<SubmittedJob[]> {
   if (jobs.length === 0) return [];
   const { db, events } = installation;
+  const settings: InsertSettings = { isOwnCommit: true, defaults: installation.jobDefaults };
   const isPlain = !jobs.some(needsOwnStatement);
   const inserted = await (
-    isPlain ? insertJobs(db, jobs, true) : db.transaction((tx) => insertOneByOne(tx, jobs, true))
+    isPlain ? insertJobs(db, jobs, settings) : db.transaction((tx) => insertOneByOne(tx, jobs, settings))
   ).catch((error: unknown) => {
     throw describeFailure(error);
   });
@@ -36,11 +37,16 @@ export async function submitJobs(
 }
 
 /** Submits inside the caller's transaction: the jobs exist, and are announced, when that commits. */
-export async function submitJobsIn(tx: QueryTarget, jobs: readonly NewJob[]): Promise<SubmittedJob[]> {
+export async function submitJobsIn(
+  tx: QueryTarget,
+  jobs: readonly NewJob[],
+  defaults: JobDefaults = {},
+): Promise<SubmittedJob[]> {
   if (jobs.length === 0) return [];
+  const settings: InsertSettings = { isOwnCommit: false, defaults };
   const inserted = jobs.some(needsOwnStatement)
-    ? await insertOneByOne(tx, jobs, false)
-    : await insertJobs(tx, jobs, false);
+    ? await insertOneByOne(tx, jobs, settings)
+    : await insertJobs(tx, jobs, settings);
   return inserted.map(toSubmitted);
 }
 
@@ -55,10 +61,10 @@ const toSubmitted = (job: InsertedOrExisting): SubmittedJob => ({
 async function insertOneByOne(
   tx: QueryTarget,
   jobs: readonly NewJob[],
-  isOwnCommit: boolean,
+  settings: InsertSettings,
 ): Promise<InsertedOrExisting[]> {
   const done: InsertedOrExisting[] = [];
-  for (const job of jobs) done.push(await insertWithKey(tx, job, isOwnCommit));
+  for (const job of jobs) done.push(await insertWithKey(tx, job, settings));
   return done;
 }
 
@@ -68,10 +74,10 @@ const MOST_TRIES = 5;
 async function insertWithKey(
   tx: QueryTarget,
   job: NewJob,
-  isOwnCommit: boolean,
+  settings: InsertSettings,
 ): Promise<InsertedOrExisting> {
   for (let tries = 0; tries < MOST_TRIES; tries++) {
-    const [inserted] = await insertJobs(tx, [job], isOwnCommit);
+    const [inserted] = await insertJobs(tx, [job], settings);
     if (inserted) {
       await insertDependencies(tx, inserted.id, job);
       // Whether its parents were done already only the database knows; the push is a hint, and the claim decides.
@@ -94,7 +100,7 @@ async function findExisting(tx: QueryTarget, job: NewJob): Promise<InsertedOrExi
   const existing = rows[0] as
     (InsertedJob & { requestHash: string; sameIdempotencyKey: boolean }) | undefined;
   if (!existing) return undefined;
-  if (existing.sameIdempotencyKey && existing.requestHash !== toRow(job)['request_hash']) {
+  if (existing.sameIdempotencyKey && existing.requestHash !== hashRequest(job)) {
     throw new HoldfastError(
       'idempotency_key_reused',
       `this idempotency key belongs to another request (job ${existing.id}); use a new key for a new job`,

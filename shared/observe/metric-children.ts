@@ -14,7 +14,7 @@ const OVERFLOW = '(other)';
 export function childrenOf<Child>(metric: Labelled<Child>): (...values: string[]) => Child {
   const known = new Map<string, Child>();
   return (...values) => {
-    const key = values.length === 1 ? (values[0] as string) : values.join('\n');
+    const key = values.length === 1 ? values[0]! : values.join('\n');
     const found = known.get(key);
     if (found) return found;
     const isFull = known.size >= MOST_CHILDREN;

@@ -23,16 +23,16 @@ const FOLDER = join(packageRoot, 'migrations');
 /** How long a process waits while another one migrates. */
 const WAIT_FOR_OTHERS_MS = 60_000;
 
+const connect = ({ connectionString }: MigrateOptions): pg.Client =>
+  new pg.Client({ connectionString, application_name: 'holdfast migrate', connectionTimeoutMillis: 5_000 });
+
 /** Applies all pending migrations (`up`), or takes back the last one (`down`). Returns the names of those it ran. */
 export async function migrate(
   direction: 'up' | 'down',
   options: MigrateOptions,
   count?: number,
 ): Promise<string[]> {
-  const client = new pg.Client({
-    connectionString: options.connectionString,
-    application_name: 'holdfast migrate',
-  });
+  const client = connect(options);
   try {
     await client.connect();
     // A migration that queues behind a long transaction would stop everybody who comes after it.
@@ -81,7 +81,7 @@ async function runWhenFree(options: RunnerOption): Promise<string[]> {
 
 /** Which migrations there are, in order, and which of them this database has. */
 export async function readMigrationStatus(options: MigrateOptions): Promise<MigrationStatus[]> {
-  const client = new pg.Client({ connectionString: options.connectionString });
+  const client = connect(options);
   await client.connect();
   try {
     const table = `${pg.escapeIdentifier(options.schema ?? 'public')}.${MIGRATIONS_TABLE}`;

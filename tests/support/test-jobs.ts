@@ -3,7 +3,11 @@ import { defineJob, type JobContext } from '../../shared/jobs/define-job.js';
 
 /** Jobs whose handlers the test drives: each run waits until the test lets it go on. */
 export class HeldRuns {
-  private readonly runs: { ctx: JobContext; end: (result?: unknown) => void; fail: (error: unknown) => void }[] = [];
+  private readonly runs: {
+    ctx: JobContext;
+    end: (result?: unknown) => void;
+    fail: (error: unknown) => void;
+  }[] = [];
   private readonly arrivals: (() => void)[] = [];
 
   readonly job = defineJob({

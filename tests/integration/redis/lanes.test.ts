@@ -17,7 +17,11 @@ describeWithRedis('lanes', () => {
   });
   afterAll(() => Promise.all(opened.map((one) => one.close())));
 
-  const push = (...ids: number[]) => lanes.push(queue, ids.map((id) => ({ id, priority: 50 })));
+  const push = (...ids: number[]) =>
+    lanes.push(
+      queue,
+      ids.map((id) => ({ id, priority: 50 })),
+    );
   const take = (count: number, { forget = [] as string[], suspects = 1, workerId = 'w-1' } = {}) =>
     lanes.take(queue, { workerId, count, suspects, forget });
   const list = (key: string) => lanes.connection.lrange(key, 0, -1);
@@ -32,7 +36,14 @@ describeWithRedis('lanes', () => {
   test('a push to the front goes before what waits, oldest first', async () => {
     await push(10, 11);
     await take(1);
-    await lanes.push(queue, [{ id: 1, priority: 50 }, { id: 2, priority: 50 }], 'front');
+    await lanes.push(
+      queue,
+      [
+        { id: 1, priority: 50 },
+        { id: 2, priority: 50 },
+      ],
+      'front',
+    );
     expect(await take(10)).toEqual(['11', '1', '2']);
   });
 
@@ -59,8 +70,12 @@ describeWithRedis('lanes', () => {
     const keys = lanes.keys(queue);
     const blocked = [lanes.openBlocking(), lanes.openBlocking()];
     try {
-      await Promise.all(blocked.map((connection) => new Promise((resolve) => connection.once('ready', resolve))));
-      const woken = blocked.map((connection, index) => connection.brpoplpush(keys.handoff, keys.processing(`w-${index}`), 5));
+      await Promise.all(
+        blocked.map((connection) => new Promise((resolve) => connection.once('ready', resolve))),
+      );
+      const woken = blocked.map((connection, index) =>
+        connection.brpoplpush(keys.handoff, keys.processing(`w-${index}`), 5),
+      );
       await push(1, 2, 3);
       expect(await Promise.race(woken)).toBe('1');
       expect(await take(0)).toEqual([]);
@@ -71,7 +86,10 @@ describeWithRedis('lanes', () => {
   });
 
   test('every sixteenth take serves the lane that waited longest', async () => {
-    await lanes.push(queue, Array.from({ length: 100 }, (_, id) => ({ id, priority: 90 })));
+    await lanes.push(
+      queue,
+      Array.from({ length: 100 }, (_, id) => ({ id, priority: 90 })),
+    );
     await lanes.push(queue, [{ id: 777, priority: 1 }]);
     const taken: string[] = [];
     for (let i = 0; i < 16; i++) taken.push(...(await take(1)));
@@ -80,7 +98,10 @@ describeWithRedis('lanes', () => {
   });
 
   test('suspects have a lane of their own, never the handoff, and are given one at a time', async () => {
-    await lanes.push(queue, [1, 2].map((id) => ({ id, priority: 50, isSuspect: true })));
+    await lanes.push(
+      queue,
+      [1, 2].map((id) => ({ id, priority: 50, isSuspect: true })),
+    );
     await push(3);
     expect(await take(10, { suspects: 0 })).toEqual(['3']);
     expect(await take(10, { suspects: 1 })).toEqual(['1']);

@@ -48,5 +48,7 @@ test('another schema holds everything, and its functions work from outside', asy
   expect(await objects()).toEqual([]);
   const { rows } = await onServer(`SELECT holdfast.submit_job('mail') AS id`, connectionString);
   expect(rows).toEqual([{ id: '1' }]);
-  expect((await onServer('SELECT job_type FROM holdfast.get_ready_jobs(5)', connectionString)).rows).toEqual([{ job_type: 'mail' }]);
+  expect((await onServer('SELECT job_type FROM holdfast.get_ready_jobs(5)', connectionString)).rows).toEqual([
+    { job_type: 'mail' },
+  ]);
 });

@@ -4,7 +4,9 @@ import { createTestInstallation, type TestInstallation } from '../../support/tes
 /** Every sentence of "SQL people call", by plain SQL, with no process running. */
 const db: TestInstallation = await createTestInstallation({ redis: false });
 afterAll(() => db.close());
-beforeEach(() => db.sql('TRUNCATE jobs, job_executions, job_dependencies, dead_letter_jobs, queues RESTART IDENTITY'));
+beforeEach(() =>
+  db.sql('TRUNCATE jobs, job_executions, job_dependencies, dead_letter_jobs, queues RESTART IDENTITY'),
+);
 
 const insert = async (columns: Record<string, unknown>): Promise<number> => {
   const names = Object.keys(columns);
@@ -19,8 +21,13 @@ const job = (columns: Record<string, unknown> = {}) => insert({ job_type: 'repor
 const ready = async (max = 10, queue: string | null = null) =>
   (await db.sql<{ id: number }>('SELECT id FROM get_ready_jobs($1, $2)', [max, queue])).map(({ id }) => id);
 const depend = (child: number, parent: number, onFailure = 'block') =>
-  db.sql('INSERT INTO job_dependencies (job_id, depends_on_job_id, on_failure) VALUES ($1, $2, $3)', [child, parent, onFailure]);
-const read = async (id: number) => (await db.sql<Record<string, unknown>>('SELECT * FROM jobs WHERE id = $1', [id]))[0]!;
+  db.sql('INSERT INTO job_dependencies (job_id, depends_on_job_id, on_failure) VALUES ($1, $2, $3)', [
+    child,
+    parent,
+    onFailure,
+  ]);
+const read = async (id: number) =>
+  (await db.sql<Record<string, unknown>>('SELECT * FROM jobs WHERE id = $1', [id]))[0]!;
 
 describe('get_ready_jobs', () => {
   test('gives pending jobs, highest priority first, and no running ones', async () => {
@@ -117,7 +124,8 @@ describe('submit_job', () => {
   });
 
   test('returns the unfinished job that has the unique key, and a new one after it finished', async () => {
-    const submit = async () => (await db.sql<{ id: number }>(`SELECT submit_job('sync', unique_key => 'tenant-7') AS id`))[0]!.id;
+    const submit = async () =>
+      (await db.sql<{ id: number }>(`SELECT submit_job('sync', unique_key => 'tenant-7') AS id`))[0]!.id;
     const first = await submit();
     expect(await submit()).toBe(first);
     await db.sql(`UPDATE jobs SET status = 'completed', completed_at = now() WHERE id = $1`, [first]);
@@ -136,12 +144,17 @@ describe('submit_job', () => {
 });
 
 describe('cancel_job', () => {
-  const cancel = async (id: number) => (await db.sql<{ answer: string }>('SELECT cancel_job($1, $2) AS answer', [id, 'not needed']))[0]!.answer;
+  const cancel = async (id: number) =>
+    (await db.sql<{ answer: string }>('SELECT cancel_job($1, $2) AS answer', [id, 'not needed']))[0]!.answer;
 
   test('cancels a pending job, and says what it found otherwise', async () => {
     const id = await job();
     expect(await cancel(id)).toBe('cancelled');
-    expect(await read(id)).toMatchObject({ status: 'cancelled', error_class: 'cancelled', error_message: 'not needed' });
+    expect(await read(id)).toMatchObject({
+      status: 'cancelled',
+      error_class: 'cancelled',
+      error_message: 'not needed',
+    });
     expect(await cancel(id)).toBe('already_finished');
     expect(await cancel(4711)).toBe('not_found');
   });
@@ -149,27 +162,33 @@ describe('cancel_job', () => {
   test('records the attempt of a running job and leaves word for its worker', async () => {
     const id = await job({ status: 'running', attempt: 2, worker_id: 'w-1' });
     expect(await cancel(id)).toBe('cancelled');
-    expect(await db.sql('SELECT attempt, status, worker_id FROM job_executions WHERE job_id = $1', [id])).toEqual([
-      { attempt: 2, status: 'cancelled', worker_id: 'w-1' },
+    expect(
+      await db.sql('SELECT attempt, status, worker_id FROM job_executions WHERE job_id = $1', [id]),
+    ).toEqual([{ attempt: 2, status: 'cancelled', worker_id: 'w-1' }]);
+    expect(await db.sql('SELECT worker_id, job_id, attempt FROM cancel_requests')).toEqual([
+      { worker_id: 'w-1', job_id: id, attempt: 2 },
     ]);
-    expect(await db.sql('SELECT worker_id, job_id, attempt FROM cancel_requests')).toEqual([{ worker_id: 'w-1', job_id: id, attempt: 2 }]);
     await db.sql('TRUNCATE cancel_requests');
   });
 
   test('cancels children that asked for it, transitively, runs those that do not mind, and leaves the others blocked', async () => {
-    const [parent, cancelled, grandchild, runs, blocked] = [await job(), await job(), await job(), await job(), await job()];
+    const [parent, cancelled, grandchild, runs, blocked] = [
+      await job(),
+      await job(),
+      await job(),
+      await job(),
+      await job(),
+    ];
     await depend(cancelled, parent, 'cancel');
     await depend(grandchild, cancelled, 'cancel');
     await depend(runs, parent, 'run');
     await depend(blocked, parent, 'block');
     await cancel(parent);
-    expect((await db.sql('SELECT id, state FROM job_states JOIN jobs ON id = job_id ORDER BY id')).map((row) => row.state)).toEqual([
-      'cancelled',
-      'cancelled',
-      'cancelled',
-      'ready',
-      'blocked',
-    ]);
+    expect(
+      (await db.sql('SELECT id, state FROM job_states JOIN jobs ON id = job_id ORDER BY id')).map(
+        (row) => row.state,
+      ),
+    ).toEqual(['cancelled', 'cancelled', 'cancelled', 'ready', 'blocked']);
   });
 });
 
@@ -183,13 +202,19 @@ describe('replay_dead_letter', () => {
       )
     )[0]!.id;
   const replay = async (id: number, payload: unknown = null) =>
-    (await db.sql<{ id: number }>('SELECT replay_dead_letter($1, $2, $3) AS id', [id, payload, 'ann']))[0]!.id;
+    (await db.sql<{ id: number }>('SELECT replay_dead_letter($1, $2, $3) AS id', [id, payload, 'ann']))[0]!
+      .id;
 
   test('makes the same row pending again, with the corrected payload, once', async () => {
     const id = await job({ status: 'failed', attempt: 4, retry_count: 3 });
     const letter = await deadLetter(id);
     expect(await replay(letter, { a: 2 })).toBe(id);
-    expect(await read(id)).toMatchObject({ status: 'pending', attempt: 4, retry_count: 0, payload: { a: 2 } });
+    expect(await read(id)).toMatchObject({
+      status: 'pending',
+      attempt: 4,
+      retry_count: 0,
+      payload: { a: 2 },
+    });
     await db.sql(`UPDATE jobs SET payload = '{"a": 3}' WHERE id = $1`, [id]);
     expect(await replay(letter, { a: 4 })).toBe(id);
     expect(await read(id)).toMatchObject({ payload: { a: 3 } });
@@ -201,7 +226,11 @@ describe('replay_dead_letter', () => {
   test('gives a pruned job a new id', async () => {
     const letter = await deadLetter(4711);
     const id = await replay(letter);
-    expect(await read(id)).toMatchObject({ status: 'pending', payload: { a: 1 }, metadata: { replay_of: 4711 } });
+    expect(await read(id)).toMatchObject({
+      status: 'pending',
+      payload: { a: 1 },
+      metadata: { replay_of: 4711 },
+    });
   });
 });
 
@@ -212,7 +241,9 @@ describe('rows', () => {
     await db.sql('UPDATE jobs SET priority = 60 WHERE id = $1', [id]);
     const after = (await read(id)).updated_at as Date;
     expect(after.getTime()).toBeGreaterThanOrEqual(before.getTime());
-    expect(await db.sql('SELECT updated_at > created_at AS moved FROM jobs WHERE id = $1', [id])).toEqual([{ moved: true }]);
+    expect(await db.sql('SELECT updated_at > created_at AS moved FROM jobs WHERE id = $1', [id])).toEqual([
+      { moved: true },
+    ]);
   });
 
   test('deleting a job deletes its executions and dependencies', async () => {
@@ -234,7 +265,11 @@ describe('rows', () => {
     await depend(runs, parent, 'run');
     await depend(cancelled, parent, 'cancel');
     await db.sql('DELETE FROM jobs WHERE id = $1', [parent]);
-    expect((await db.sql('SELECT state FROM job_states ORDER BY job_id')).map((row) => row.state)).toEqual(['blocked', 'ready', 'cancelled']);
+    expect((await db.sql('SELECT state FROM job_states ORDER BY job_id')).map((row) => row.state)).toEqual([
+      'blocked',
+      'ready',
+      'cancelled',
+    ]);
   });
 
   test('removing an edge frees the child', async () => {
@@ -262,14 +297,24 @@ describe('rows', () => {
 
 describe('job_states', () => {
   const stateOf = async (id: number) =>
-    (await db.sql<{ state: string; reason: string }>('SELECT state, reason FROM job_states WHERE job_id = $1', [id]))[0]!;
+    (
+      await db.sql<{ state: string; reason: string }>(
+        'SELECT state, reason FROM job_states WHERE job_id = $1',
+        [id],
+      )
+    )[0]!;
 
   test('gives the derived state and the one reason', async () => {
     const parent = await job();
     const child = await job();
     await depend(child, parent);
-    expect(await stateOf(child)).toEqual({ state: 'blocked', reason: `waits for 1 job(s): ${parent} (pending)` });
-    expect(await stateOf(await job({ scheduled_at: new Date(Date.now() + 60_000) }))).toMatchObject({ state: 'scheduled' });
+    expect(await stateOf(child)).toEqual({
+      state: 'blocked',
+      reason: `waits for 1 job(s): ${parent} (pending)`,
+    });
+    expect(await stateOf(await job({ scheduled_at: new Date(Date.now() + 60_000) }))).toMatchObject({
+      state: 'scheduled',
+    });
     expect(await stateOf(parent)).toEqual({ state: 'ready', reason: 'no live worker serves queue default' });
     await db.sql(`INSERT INTO workers (id, hostname, pid, version, queues, job_types, concurrency, dead_after_ms)
                   VALUES ('w-1', 'h', 1, '0', '{default}', '{other}', 1, 10000)`);

@@ -10,7 +10,9 @@ const db: TestInstallation = await createTestInstallation();
 const coordinators: Coordinator[] = [];
 beforeEach(async () => {
   await db.sql('TRUNCATE jobs, job_executions, job_dependencies, dead_letter_jobs, workers');
-  await db.sql(`UPDATE coordinator_lease SET holder = NULL, expires_at = '-infinity', promote_cursor = '-infinity'`);
+  await db.sql(
+    `UPDATE coordinator_lease SET holder = NULL, expires_at = '-infinity', promote_cursor = '-infinity'`,
+  );
 });
 afterEach(async () => {
   for (const one of coordinators.splice(0)) await one.stop();
@@ -29,23 +31,35 @@ describe('leadership', () => {
   test('belongs to one of ten, and passes on at once when that one stops', async () => {
     for (let i = 0; i < 10; i++) await start();
     await eventually('one leads', () => leaders() === 1);
-    const [{ term }] = (await db.sql<{ term: number }>('SELECT term FROM coordinator_lease')) as [{ term: number }];
+    const [{ term }] = (await db.sql<{ term: number }>('SELECT term FROM coordinator_lease')) as [
+      { term: number },
+    ];
     const leader = coordinators.find((one) => one.isLeading)!;
     await leader.stop();
     await eventually('another one leads', () => leaders() === 1 && !leader.isLeading);
-    expect((await db.sql<{ term: number }>('SELECT term FROM coordinator_lease'))[0]!.term).toBeGreaterThan(term);
+    expect((await db.sql<{ term: number }>('SELECT term FROM coordinator_lease'))[0]!.term).toBeGreaterThan(
+      term,
+    );
   });
 
   test('is taken from a leader that does not reach Redis, by one that does', async () => {
-    await db.sql(`UPDATE coordinator_lease SET holder = 'c-other', expires_at = now() + interval '1 hour', reaches_redis = false`);
+    await db.sql(
+      `UPDATE coordinator_lease SET holder = 'c-other', expires_at = now() + interval '1 hour', reaches_redis = false`,
+    );
     const coordinator = await start();
     await eventually('it leads', () => coordinator.isLeading);
   });
 
   test('is not taken from a leader in good health', async () => {
-    await db.sql(`UPDATE coordinator_lease SET holder = 'c-other', expires_at = now() + interval '1 hour', reaches_redis = true`);
+    await db.sql(
+      `UPDATE coordinator_lease SET holder = 'c-other', expires_at = now() + interval '1 hour', reaches_redis = true`,
+    );
     const coordinator = await start();
-    await eventually('it has asked', async () => (await db.sql(`SELECT 1 FROM pg_stat_activity WHERE query LIKE '%coordinator_lease%'`)).length > 0);
+    await eventually(
+      'it has asked',
+      async () =>
+        (await db.sql(`SELECT 1 FROM pg_stat_activity WHERE query LIKE '%coordinator_lease%'`)).length > 0,
+    );
     expect(coordinator.isLeading).toBe(false);
   });
 });
@@ -53,20 +67,25 @@ describe('leadership', () => {
 const testWithRedis = hasRedis ? test : test.skip;
 
 describe('promotion', () => {
-  testWithRedis('pushes each due job once, also when the cursor looks back, and thousands due at the same time', async () => {
-    await db.sql(`INSERT INTO jobs (job_type, scheduled_at) SELECT 'x', now() - interval '1 second' FROM generate_series(1, 2500)`);
-    const pushed = new Map<number, string>();
-    const first = await promoteDue(db.installation, { scheduledAt: '-infinity', id: 0 }, pushed);
-    expect(first.count).toBe(2_500);
-    expect((await promoteDue(db.installation, { scheduledAt: '-infinity', id: 0 }, pushed)).count).toBe(0);
-    expect((await promoteDue(db.installation, first.cursor, new Map())).count).toBe(0);
-  });
+  testWithRedis(
+    'pushes each due job once, also when the cursor looks back, and thousands due at the same time',
+    async () => {
+      await db.sql(
+        `INSERT INTO jobs (job_type, scheduled_at) SELECT 'x', now() - interval '1 second' FROM generate_series(1, 2500)`,
+      );
+      const pushed = new Map<number, string>();
+      const first = await promoteDue(db.installation, { scheduledAt: '-infinity', id: 0 }, pushed);
+      expect(first.count).toBe(2_500);
+      expect((await promoteDue(db.installation, { scheduledAt: '-infinity', id: 0 }, pushed)).count).toBe(0);
+      expect((await promoteDue(db.installation, first.cursor, new Map())).count).toBe(0);
+    },
+  );
 });
 
 describe('retention', () => {
   const prune = async () => {
     let deleted = 0;
-    for (let after: number | null = 0; after !== null; ) {
+    for (let after: number | null = 0; after !== null;) {
       const page = await prunePage(db.installation, after, { retentionMs: 3_600_000, pageSize: 7 });
       deleted += page.deleted;
       after = page.nextAfterId;
@@ -77,8 +96,12 @@ describe('retention', () => {
   test('deletes old finished jobs with their history, and nothing else', async () => {
     await db.sql(`INSERT INTO jobs (job_type, status, created_at, completed_at)
                   SELECT 'x', 'completed', now() - interval '2 hours', now() - interval '2 hours' FROM generate_series(1, 20)`);
-    await db.sql(`INSERT INTO job_executions (job_id, attempt, status, started_at, duration_ms) SELECT id, 1, 'completed', now(), 1 FROM jobs`);
-    await db.sql(`INSERT INTO jobs (job_type, status, created_at) VALUES ('x', 'pending', now() - interval '2 hours')`);
+    await db.sql(
+      `INSERT INTO job_executions (job_id, attempt, status, started_at, duration_ms) SELECT id, 1, 'completed', now(), 1 FROM jobs`,
+    );
+    await db.sql(
+      `INSERT INTO jobs (job_type, status, created_at) VALUES ('x', 'pending', now() - interval '2 hours')`,
+    );
     await db.sql(`INSERT INTO jobs (job_type, status) VALUES ('x', 'completed')`);
     expect(await prune()).toBe(20);
     expect(await db.sql('SELECT count(*) AS n FROM jobs')).toEqual([{ n: 2 }]);
@@ -87,9 +110,16 @@ describe('retention', () => {
 
   test('keeps jobs with an open dead letter, and parents of unfinished children', async () => {
     const old = `now() - interval '2 hours'`;
-    const [dead] = await db.sql<{ id: number }>(`INSERT INTO jobs (job_type, status, created_at, completed_at) VALUES ('x', 'failed', ${old}, ${old}) RETURNING id`);
-    const [parent] = await db.sql<{ id: number }>(`INSERT INTO jobs (job_type, status, created_at, completed_at) VALUES ('x', 'completed', ${old}, ${old}) RETURNING id`);
-    await db.sql(`INSERT INTO dead_letter_jobs (job_id, queue, job_type, payload, fingerprint, attempts, reason) VALUES ($1, 'default', 'x', '{}', 'f', 1, 'permanent')`, [dead!.id]);
+    const [dead] = await db.sql<{ id: number }>(
+      `INSERT INTO jobs (job_type, status, created_at, completed_at) VALUES ('x', 'failed', ${old}, ${old}) RETURNING id`,
+    );
+    const [parent] = await db.sql<{ id: number }>(
+      `INSERT INTO jobs (job_type, status, created_at, completed_at) VALUES ('x', 'completed', ${old}, ${old}) RETURNING id`,
+    );
+    await db.sql(
+      `INSERT INTO dead_letter_jobs (job_id, queue, job_type, payload, fingerprint, attempts, reason) VALUES ($1, 'default', 'x', '{}', 'f', 1, 'permanent')`,
+      [dead!.id],
+    );
     await db.sql(`SELECT submit_job('x', depends_on => ARRAY[$1::bigint])`, [parent!.id]);
     expect(await prune()).toBe(0);
     await db.sql(`UPDATE dead_letter_jobs SET status = 'discarded', reviewed_at = now()`);
@@ -100,11 +130,21 @@ describe('retention', () => {
 describe('a release that a crash cut short', () => {
   test('is finished by the repair', async () => {
     const [parent] = await db.sql<{ id: number }>(`INSERT INTO jobs (job_type) VALUES ('x') RETURNING id`);
-    const [child] = await db.sql<{ id: number }>(`SELECT submit_job('x', depends_on => ARRAY[$1::bigint]) AS id`, [parent!.id]);
+    const [child] = await db.sql<{ id: number }>(
+      `SELECT submit_job('x', depends_on => ARRAY[$1::bigint]) AS id`,
+      [parent!.id],
+    );
     // As a worker's settle does it: the row has an owner, so that the trigger leaves the release to the worker, which dies.
-    await db.sql(`UPDATE jobs SET status = 'completed', worker_id = 'w-1', started_at = now(), completed_at = now() - interval '1 minute' WHERE id = $1`, [parent!.id]);
-    expect(await db.sql('SELECT unmet_dependencies FROM jobs WHERE id = $1', [child!.id])).toEqual([{ unmet_dependencies: 1 }]);
+    await db.sql(
+      `UPDATE jobs SET status = 'completed', worker_id = 'w-1', started_at = now(), completed_at = now() - interval '1 minute' WHERE id = $1`,
+      [parent!.id],
+    );
+    expect(await db.sql('SELECT unmet_dependencies FROM jobs WHERE id = $1', [child!.id])).toEqual([
+      { unmet_dependencies: 1 },
+    ]);
     await repairDependencies(db.installation);
-    expect(await db.sql('SELECT unmet_dependencies FROM jobs WHERE id = $1', [child!.id])).toEqual([{ unmet_dependencies: 0 }]);
+    expect(await db.sql('SELECT unmet_dependencies FROM jobs WHERE id = $1', [child!.id])).toEqual([
+      { unmet_dependencies: 0 },
+    ]);
   });
 });

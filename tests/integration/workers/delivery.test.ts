@@ -26,7 +26,11 @@ afterEach(async () => {
 });
 afterAll(() => db.close());
 
-async function work(installation: Installation = db.installation, jobs = [echo], options = {}): Promise<Worker> {
+async function work(
+  installation: Installation = db.installation,
+  jobs = [echo],
+  options = {},
+): Promise<Worker> {
   const worker = createWorker({ installation, jobs, concurrency: 20, ...options });
   stopping.push(worker);
   await worker.start();
@@ -74,7 +78,9 @@ describe('a job for later', () => {
     const delays = [0, 60, 150, 300, 450];
     const jobs = await Promise.all(delays.map((delayMs) => client.submit(echo, {}, { delayMs })));
     await Promise.all(jobs.map(({ id }) => client.result(id)));
-    const early = await db.sql('SELECT id FROM jobs WHERE scheduled_at IS NOT NULL AND started_at < scheduled_at');
+    const early = await db.sql(
+      'SELECT id FROM jobs WHERE scheduled_at IS NOT NULL AND started_at < scheduled_at',
+    );
     expect(early).toEqual([]);
   });
 });
@@ -83,7 +89,11 @@ describe('children', () => {
   test('run after all their parents, once, also when parents end at the same time', async () => {
     await coordinate();
     await work();
-    const parents = await client.submitMany(echo, Array.from({ length: 20 }, () => ({})), { delayMs: 100 });
+    const parents = await client.submitMany(
+      echo,
+      Array.from({ length: 20 }, () => ({})),
+      { delayMs: 100 },
+    );
     const dependsOn = parents.map(({ id }) => ({ jobId: id }));
     const join = await client.submit(echo, { join: true }, { dependsOn });
     const chain = await client.submit(echo, { chain: true }, { dependsOn: [{ jobId: join.id }] });
@@ -112,9 +122,15 @@ describe('a type that nobody handles', () => {
     const novel = actJob('novel', () => 'known now');
     await coordinate();
     await work();
-    const jobs = await client.submitMany(novel, Array.from({ length: 30 }, () => ({})));
+    const jobs = await client.submitMany(
+      novel,
+      Array.from({ length: 30 }, () => ({})),
+    );
     if (hasRedis) {
-      await eventually('they are set aside', async () => (await db.sql('SELECT 1 FROM jobs WHERE set_aside_at IS NULL')).length === 0);
+      await eventually(
+        'they are set aside',
+        async () => (await db.sql('SELECT 1 FROM jobs WHERE set_aside_at IS NULL')).length === 0,
+      );
     }
     expect((await client.get(jobs[0]!.id))?.reason).toBe('no worker handles this type (novel)');
     await work(db.installation, [novel]);
@@ -124,11 +140,17 @@ describe('a type that nobody handles', () => {
 
 describe('without Redis at all', () => {
   test('workers claim from PostgreSQL directly', async () => {
-    const alone = await openInstallation({ postgres: { connectionString: db.connectionString }, redis: null });
+    const alone = await openInstallation({
+      postgres: { connectionString: db.connectionString },
+      redis: null,
+    });
     stopping.push({ stop: () => alone.close() });
     await coordinate(alone);
     await work(alone);
-    const jobs = await client.submitMany(echo, Array.from({ length: 200 }, (_, n) => ({ n })));
+    const jobs = await client.submitMany(
+      echo,
+      Array.from({ length: 200 }, (_, n) => ({ n })),
+    );
     expect(await client.result(jobs[199]!.id)).toEqual({ n: 199 });
     await completed(200);
     expect(await executions()).toEqual([{ n: 200, jobs: 200 }]);
@@ -141,11 +163,16 @@ describeWithRedis('with Redis', () => {
 
   test('three workers share the work, each job once, and Redis is empty at rest', async () => {
     await Promise.all([work(), work(), work()]);
-    await client.submitMany(echo, Array.from({ length: 3_000 }, (_, n) => ({ n })));
+    await client.submitMany(
+      echo,
+      Array.from({ length: 3_000 }, (_, n) => ({ n })),
+    );
     await completed(3_000);
     expect(await executions()).toEqual([{ n: 3_000, jobs: 3_000 }]);
     await eventually('no id is left in Redis', async () => {
-      const lists = (await redis().keys(`${keys().base}*`)).filter((key) => /lane:|handoff|processing/.test(key));
+      const lists = (await redis().keys(`${keys().base}*`)).filter((key) =>
+        /lane:|handoff|processing/.test(key),
+      );
       return lists.length === 0;
     });
   });
@@ -156,7 +183,10 @@ describeWithRedis('with Redis', () => {
     await redis().lpush(keys().lane(50), 'rm -rf', '', '-1', '12.5', '99999999999999999999');
     await redis().zadd(keys().lanes, 50, '50');
     const { id } = await client.submit(echo, {});
-    await db.installation.lanes!.push('default', [{ id, priority: 50 }, { id, priority: 99 }]);
+    await db.installation.lanes!.push('default', [
+      { id, priority: 50 },
+      { id, priority: 99 },
+    ]);
     await work();
     await client.result(id);
     await eventually('garbage is counted', () => garbage === 5);
@@ -164,7 +194,10 @@ describeWithRedis('with Redis', () => {
   });
 
   test('what Redis forgot runs as soon as a worker is idle, without any coordinator', async () => {
-    await client.submitMany(echo, Array.from({ length: 50 }, () => ({})));
+    await client.submitMany(
+      echo,
+      Array.from({ length: 50 }, () => ({})),
+    );
     await redis().del(keys().lane(50), keys().handoff);
     await work(db.installation, [echo], { pollIntervalMs: 200 });
     await completed(50);
@@ -172,8 +205,15 @@ describeWithRedis('with Redis', () => {
 
   test('an emptied Redis is filled again from PostgreSQL, urgent lanes first', async () => {
     await coordinate();
-    await client.submitMany(echo, Array.from({ length: 6_000 }, () => ({})));
-    await client.submitMany(echo, Array.from({ length: 3 }, () => ({})), { priority: 99 });
+    await client.submitMany(
+      echo,
+      Array.from({ length: 6_000 }, () => ({})),
+    );
+    await client.submitMany(
+      echo,
+      Array.from({ length: 3 }, () => ({})),
+      { priority: 99 },
+    );
     // Somebody must serve the queue for it to be worth filling.
     await db.sql(`INSERT INTO workers (id, hostname, pid, version, queues, job_types, concurrency, dead_after_ms)
                   VALUES ('w-other', 'h', 1, '0', '{default}', '{echo}', 1, 600000)`);
@@ -192,7 +232,10 @@ describeWithRedis('with Redis', () => {
     await db.sql(`INSERT INTO workers (id, hostname, pid, version, queues, job_types, concurrency, dead_after_ms)
                   VALUES ('w-other', 'h', 1, '0', '{default}', '{echo}', 1, 600000)`);
     await redis().set(keys().epoch, '1');
-    const jobs = await client.submitMany(echo, Array.from({ length: 500 }, () => ({})));
+    const jobs = await client.submitMany(
+      echo,
+      Array.from({ length: 500 }, () => ({})),
+    );
     await db.sql(`UPDATE jobs SET created_at = created_at - interval '1 minute'`);
     await eventually('all are pushed', async () => (await redis().llen(keys().lane(50))) === 499);
     // The first id waits in the handoff; those behind it are gone.
@@ -219,12 +262,20 @@ describe('while Redis dies and comes back', () => {
     if (!servers.redis || servers.redisUrl === null) return;
     const events = createEventHub();
     const redis = { url: servers.redisUrl };
-    const installation = await openInstallation({ postgres: { connectionString: db.connectionString }, redis, events });
+    const installation = await openInstallation({
+      postgres: { connectionString: db.connectionString },
+      redis,
+      events,
+    });
     stopping.push({ stop: () => installation.close() });
     const submitter = await createClient({ installation });
     await coordinate(installation);
     await work(installation);
-    const submit = () => submitter.submitMany(echo, Array.from({ length: 300 }, () => ({})));
+    const submit = () =>
+      submitter.submitMany(
+        echo,
+        Array.from({ length: 300 }, () => ({})),
+      );
     await submit();
     const away = new Promise((resolve) => events.once('redisAway', resolve));
     await servers.redis.kill();

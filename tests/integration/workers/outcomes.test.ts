@@ -33,11 +33,15 @@ async function work(...jobs: AnyJobDefinition[]): Promise<void> {
   worker = createWorker({ installation: db.installation, jobs, concurrency: 10 });
   await worker.start();
 }
-const finished = (id: number) => eventually(`job ${id} finishes`, async () => {
+const finished = (id: number) =>
+  eventually(`job ${id} finishes`, async () => {
     const job = await client.get(id);
     return job?.completed_at ? job : undefined;
   });
-const letterOf = async (id: number) => (await db.sql('SELECT reason, status, attempts, error_class FROM dead_letter_jobs WHERE job_id = $1', [id]))[0];
+const letterOf = async (id: number) =>
+  (
+    await db.sql('SELECT reason, status, attempts, error_class FROM dead_letter_jobs WHERE job_id = $1', [id])
+  )[0];
 
 describe('an attempt that', () => {
   test('fails and then succeeds leaves one row for each try', async () => {
@@ -48,9 +52,11 @@ describe('an attempt that', () => {
     await work(flaky);
     const { id } = await client.submit(flaky, {});
     expect(await client.result(id)).toEqual({ tries: 3 });
-    const job = (await finished(id));
+    const job = await finished(id);
     expect(job).toMatchObject({ retry_count: 2, attempt: 3, error_message: null });
-    expect(job.executions.map(({ attempt, status, error_message }) => [attempt, status, error_message])).toEqual([
+    expect(
+      job.executions.map(({ attempt, status, error_message }) => [attempt, status, error_message]),
+    ).toEqual([
       [1, 'failed', 'not yet (1)'],
       [2, 'failed', 'not yet (2)'],
       [3, 'completed', null],
@@ -64,8 +70,18 @@ describe('an attempt that', () => {
     });
     await work(hopeless);
     const { id } = await client.submit(hopeless, {}, { maxRetries: 2 });
-    expect(await finished(id)).toMatchObject({ status: 'failed', attempt: 3, retry_count: 2, error_class: 'unknown' });
-    expect(await letterOf(id)).toEqual({ reason: 'max_retries', status: 'open', attempts: 3, error_class: 'unknown' });
+    expect(await finished(id)).toMatchObject({
+      status: 'failed',
+      attempt: 3,
+      retry_count: 2,
+      error_class: 'unknown',
+    });
+    expect(await letterOf(id)).toEqual({
+      reason: 'max_retries',
+      status: 'open',
+      attempts: 3,
+      error_class: 'unknown',
+    });
   });
 
   test('fails for good is a dead letter at once', async () => {
@@ -74,14 +90,24 @@ describe('an attempt that', () => {
     });
     await work(refused);
     const { id } = await client.submit(refused, {});
-    expect(await finished(id)).toMatchObject({ status: 'failed', attempt: 1, error_message: 'account closed' });
+    expect(await finished(id)).toMatchObject({
+      status: 'failed',
+      attempt: 1,
+      error_message: 'account closed',
+    });
     expect(await letterOf(id)).toMatchObject({ reason: 'permanent' });
   });
 
   test('gets a payload that does not fit its schema is a dead letter that names the fields', async () => {
-    const typed = defineJob({ type: 'typed', payload: z.object({ to: z.email(), size: z.number() }), run: () => undefined });
+    const typed = defineJob({
+      type: 'typed',
+      payload: z.object({ to: z.email(), size: z.number() }),
+      run: () => undefined,
+    });
     await work(typed);
-    const [row] = await db.sql<{ id: number }>(`SELECT submit_job('typed', '{"to": "nobody", "size": "big"}') AS id`);
+    const [row] = await db.sql<{ id: number }>(
+      `SELECT submit_job('typed', '{"to": "nobody", "size": "big"}') AS id`,
+    );
     const job = await finished(row!.id);
     expect(job).toMatchObject({ status: 'failed', attempt: 1, error_class: 'permanent' });
     expect(job.error_message).toMatch(/to: .*; size: /);
@@ -101,17 +127,29 @@ describe('an attempt that', () => {
     const { id } = await client.submit(patient, {});
     expect(await client.result(id)).toBe('done');
     expect(await finished(id)).toMatchObject({ attempt: 3, retry_count: 1 });
-    expect((await finished(id)).executions.map(({ status }) => status)).toEqual(['released', 'failed', 'completed']);
+    expect((await finished(id)).executions.map(({ status }) => status)).toEqual([
+      'released',
+      'failed',
+      'completed',
+    ]);
   });
 
   test('is over its timeout is aborted and recorded as timed out', async () => {
-    const slow = actJob('slow', (_payload, { signal }) =>
-      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+    const slow = actJob(
+      'slow',
+      (_payload, { signal }) =>
+        new Promise((_resolve, reject) =>
+          signal.addEventListener('abort', () => reject(signal.reason as Error)),
+        ),
     );
     await work(slow);
     const { id } = await client.submit(slow, {}, { timeoutMs: 50, maxRetries: 0 });
     const job = await finished(id);
-    expect(job).toMatchObject({ status: 'failed', error_class: 'timeout', error_message: 'timed out after 50 ms' });
+    expect(job).toMatchObject({
+      status: 'failed',
+      error_class: 'timeout',
+      error_message: 'timed out after 50 ms',
+    });
     expect(job.executions).toMatchObject([{ status: 'timed_out' }]);
   });
 
@@ -126,15 +164,27 @@ describe('an attempt that', () => {
   });
 
   test.each([
-    ['a circular structure', () => { const ring: Record<string, unknown> = {}; ring.ring = ring; return ring; }],
+    [
+      'a circular structure',
+      () => {
+        const ring: Record<string, unknown> = {};
+        ring.ring = ring;
+        return ring;
+      },
+    ],
     ['a BigInt', () => ({ big: 1n })],
     ['U+0000', () => ({ text: 'a\u0000b' })],
   ])('returns %s fails alone, with a clear error', async (_what, result) => {
     const odd = actJob('odd', (payload) => (payload.odd ? result() : 'fine'));
     await work(odd);
-    const jobs = await client.submitMany(odd, Array.from({ length: 9 }, (_, index) => ({ odd: index === 4 })));
+    const jobs = await client.submitMany(
+      odd,
+      Array.from({ length: 9 }, (_, index) => ({ odd: index === 4 })),
+    );
     const rows = await Promise.all(jobs.map(({ id }) => finished(id)));
-    expect(rows.map(({ status }) => status)).toEqual(rows.map((_, index) => (index === 4 ? 'failed' : 'completed')));
+    expect(rows.map(({ status }) => status)).toEqual(
+      rows.map((_, index) => (index === 4 ? 'failed' : 'completed')),
+    );
     expect(rows[4]!.error_message).toMatch(/^what the handler returned cannot be stored: /);
   });
 
@@ -180,8 +230,14 @@ describe('claims', () => {
   test('are forgotten when all their jobs are settled', async () => {
     const quick = actJob('quick', () => undefined);
     await work(quick);
-    const jobs = await client.submitMany(quick, Array.from({ length: 50 }, () => ({})));
+    const jobs = await client.submitMany(
+      quick,
+      Array.from({ length: 50 }, () => ({})),
+    );
     await Promise.all(jobs.map(({ id }) => client.result(id)));
-    await eventually('claim_batches is empty', async () => (await db.sql('SELECT 1 FROM claim_batches')).length === 0);
+    await eventually(
+      'claim_batches is empty',
+      async () => (await db.sql('SELECT 1 FROM claim_batches')).length === 0,
+    );
   });
 });

@@ -21,21 +21,42 @@ beforeAll(async () => {
   db = await createTestInstallation();
   client = await createClient(db);
 });
-beforeEach(() => db.sql('TRUNCATE jobs, job_executions, job_dependencies, dead_letter_jobs, claim_batches, workers, cancel_requests'));
+beforeEach(() =>
+  db.sql(
+    'TRUNCATE jobs, job_executions, job_dependencies, dead_letter_jobs, claim_batches, workers, cancel_requests',
+  ),
+);
 afterAll(() => db.close());
 
 const register = (id: string) =>
-  registerWorker(db.installation.db, id, { queues: ['default'], jobTypes: ['held'], concurrency: 5, deadAfterMs: 10_000 });
-const request = (workerId: string, batchNo = 1) => ({ workerId, batchNo, jobTypes: ['held'], maySuspect: true });
+  registerWorker(db.installation.db, id, {
+    queues: ['default'],
+    jobTypes: ['held'],
+    concurrency: 5,
+    deadAfterMs: 10_000,
+  });
+const request = (workerId: string, batchNo = 1) => ({
+  workerId,
+  batchNo,
+  jobTypes: ['held'],
+  maySuspect: true,
+});
 const submitSql = async (columns = '', values = '') =>
-  (await db.sql<{ id: number }>(`INSERT INTO jobs (job_type${columns}) VALUES ('held'${values}) RETURNING id`))[0]!.id;
-const claim = (ids: number[], workerId = 'w-1', batchNo = 1) => claimJobs(db.installation.db, ids, request(workerId, batchNo));
+  (
+    await db.sql<{ id: number }>(
+      `INSERT INTO jobs (job_type${columns}) VALUES ('held'${values}) RETURNING id`,
+    )
+  )[0]!.id;
+const claim = (ids: number[], workerId = 'w-1', batchNo = 1) =>
+  claimJobs(db.installation.db, ids, request(workerId, batchNo));
 const end = { durationMs: 1, logs: [] };
 const settle = (workerId: string, outcome: ReturnType<typeof complete>) =>
   settleOutcomes(db.installation.db, workerId, [outcome], { finishedBatches: [], isDeadLetterEnabled: true });
 const row = async (id: number) => (await db.sql('SELECT * FROM jobs WHERE id = $1', [id]))[0]!;
 const attempts = async (id: number) =>
-  (await db.sql('SELECT attempt, status, worker_id FROM job_executions WHERE job_id = $1 ORDER BY 1', [id])).map((r) => Object.values(r));
+  (
+    await db.sql('SELECT attempt, status, worker_id FROM job_executions WHERE job_id = $1 ORDER BY 1', [id])
+  ).map((r) => Object.values(r));
 
 describe('a claim', () => {
   beforeEach(() => register('w-1'));
@@ -55,14 +76,21 @@ describe('a claim', () => {
     const claimed = await claim([good, good, due, ...others]);
     expect(claimed.map(({ id }) => id).sort()).toEqual([good, due].sort());
     expect(await row(good)).toMatchObject({ status: 'running', attempt: 1, worker_id: 'w-1' });
-    expect(await db.sql('SELECT job_ids FROM claim_batches')).toEqual([{ job_ids: expect.arrayContaining([good, due]) }]);
+    expect(await db.sql('SELECT job_ids FROM claim_batches')).toEqual([
+      { job_ids: expect.arrayContaining([good, due]) },
+    ]);
   });
 
   test('is HOT: it leaves no new index entries', async () => {
-    const ids = (await db.sql<{ id: number }>(`INSERT INTO jobs (job_type) SELECT 'held' FROM generate_series(1, 100) RETURNING id`)).map(({ id }) => id);
+    const ids = (
+      await db.sql<{ id: number }>(
+        `INSERT INTO jobs (job_type) SELECT 'held' FROM generate_series(1, 100) RETURNING id`,
+      )
+    ).map(({ id }) => id);
     const hot = await db.installation.db.transaction(async (tx) => {
       await claimJobs(tx, ids, request('w-1'));
-      return (await tx.query(`SELECT pg_stat_get_xact_tuples_hot_updated('jobs'::regclass)::int AS hot`)).rows[0] as { hot: number };
+      return (await tx.query(`SELECT pg_stat_get_xact_tuples_hot_updated('jobs'::regclass)::int AS hot`))
+        .rows[0] as { hot: number };
     });
     // One row may find its page full.
     expect(hot.hot).toBeGreaterThanOrEqual(98);
@@ -81,7 +109,9 @@ describe('a claim', () => {
     const id = await submitSql();
     await db.sql('UPDATE workers SET dead_at = now()');
     expect(await claim([id])).toEqual([]);
-    expect(await claimReady(db.installation.db, { queue: 'default', count: 5, readyForMs: 0 }, request('w-1'))).toEqual([]);
+    expect(
+      await claimReady(db.installation.db, { queue: 'default', count: 5, readyForMs: 0 }, request('w-1')),
+    ).toEqual([]);
   });
 
   test('from PostgreSQL itself takes urgent ones first and skips locked rows', async () => {
@@ -91,15 +121,25 @@ describe('a claim', () => {
     await db.installation.db.transaction(async (tx) => {
       await tx.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [held]);
       const search = { queue: 'default', count: 1, readyForMs: 0 };
-      expect((await claimReady(db.installation.db, search, request('w-1', 1))).map(({ id }) => id)).toEqual([high]);
-      expect((await claimReady(db.installation.db, search, request('w-1', 2))).map(({ id }) => id)).toEqual([low]);
+      expect((await claimReady(db.installation.db, search, request('w-1', 1))).map(({ id }) => id)).toEqual([
+        high,
+      ]);
+      expect((await claimReady(db.installation.db, search, request('w-1', 2))).map(({ id }) => id)).toEqual([
+        low,
+      ]);
       expect(await claimReady(db.installation.db, search, request('w-1', 3))).toEqual([]);
     });
   });
 
   test('leaves out a row that somebody holds, and takes the rest of the batch', async () => {
     const ids = [await submitSql(), await submitSql(), await submitSql()];
-    const claimer = new Claimer({ installation: db.installation, workerId: 'w-1', jobTypes: ['held'], ledger: new ClaimLedger(), running: new RunningAttempts() });
+    const claimer = new Claimer({
+      installation: db.installation,
+      workerId: 'w-1',
+      jobTypes: ['held'],
+      ledger: new ClaimLedger(),
+      running: new RunningAttempts(),
+    });
     await db.installation.db.transaction(async (tx) => {
       await tx.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [ids[1]]);
       expect((await claimer.claim(ids)).map(({ id }) => id)).toEqual([ids[0], ids[2]]);
@@ -109,7 +149,13 @@ describe('a claim', () => {
   test('whose reply was lost is found and released without a charge', async () => {
     const id = await submitSql();
     await claim([id], 'w-1', 77);
-    const claimer = new Claimer({ installation: db.installation, workerId: 'w-1', jobTypes: ['held'], ledger: new ClaimLedger(), running: new RunningAttempts() });
+    const claimer = new Claimer({
+      installation: db.installation,
+      workerId: 'w-1',
+      jobTypes: ['held'],
+      ledger: new ClaimLedger(),
+      running: new RunningAttempts(),
+    });
     await claimer.reconcile();
     expect(await row(id)).toMatchObject({ status: 'pending', attempt: 1, retry_count: 0 });
     expect(await attempts(id)).toEqual([[1, 'released', 'w-1']]);
@@ -155,7 +201,12 @@ describe('a rescue', () => {
     expect(await rescueJobs(db.installation)).toBe(0);
     await die('w-1');
     expect(await rescueJobs(db.installation)).toBe(1);
-    expect(await row(id)).toMatchObject({ status: 'pending', retry_count: 0, lost_count: 1, worker_id: null });
+    expect(await row(id)).toMatchObject({
+      status: 'pending',
+      retry_count: 0,
+      lost_count: 1,
+      worker_id: null,
+    });
     expect(await attempts(id)).toEqual([[1, 'lost', 'w-1']]);
     expect(await rescueJobs(db.installation)).toBe(0);
   });
@@ -176,8 +227,15 @@ describe('a rescue', () => {
       await die(`w-${loss}`);
       await rescueJobs(db.installation);
     }
-    expect(await row(id)).toMatchObject({ status: 'failed', lost_count: 5, retry_count: 0, error_class: 'lost' });
-    expect(await db.sql('SELECT reason, status FROM dead_letter_jobs')).toEqual([{ reason: 'poison', status: 'open' }]);
+    expect(await row(id)).toMatchObject({
+      status: 'failed',
+      lost_count: 5,
+      retry_count: 0,
+      error_class: 'lost',
+    });
+    expect(await db.sql('SELECT reason, status FROM dead_letter_jobs')).toEqual([
+      { reason: 'poison', status: 'open' },
+    ]);
     expect(await attempts(id)).toHaveLength(5);
   });
 
@@ -199,7 +257,13 @@ describe('a worker', () => {
   const held = new HeldRuns();
   let workers: Worker[] = [];
   const start = async (options = {}) => {
-    const worker = createWorker({ installation: db.installation, jobs: [held.job], heartbeatIntervalMs: 50, deadAfterMs: 10_000, ...options });
+    const worker = createWorker({
+      installation: db.installation,
+      jobs: [held.job],
+      heartbeatIntervalMs: 50,
+      deadAfterMs: 10_000,
+      ...options,
+    });
     workers.push(worker);
     await worker.start();
     return worker;
@@ -221,7 +285,11 @@ describe('a worker', () => {
     await aborted;
     expect(Date.now() - askedAt).toBeLessThan(5_000);
     run.end('too late');
-    expect(await row(id)).toMatchObject({ status: 'cancelled', result: null, error_message: 'changed my mind' });
+    expect(await row(id)).toMatchObject({
+      status: 'cancelled',
+      result: null,
+      error_message: 'changed my mind',
+    });
     expect(await attempts(id)).toEqual([[1, 'cancelled', expect.any(String)]]);
   });
 
@@ -241,7 +309,10 @@ describe('a worker', () => {
     expect(again.ctx.attempt).toBe(2);
     again.end('second');
     expect(await client.result(id)).toBe('second');
-    expect(await attempts(id)).toEqual([[1, 'lost', former], [2, 'completed', worker.id]]);
+    expect(await attempts(id)).toEqual([
+      [1, 'lost', former],
+      [2, 'completed', worker.id],
+    ]);
   });
 
   test('lets running handlers finish when it stops, and releases those that cannot without a charge', async () => {

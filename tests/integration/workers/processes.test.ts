@@ -32,7 +32,12 @@ afterAll(async () => {
 async function startWorker(): Promise<{ child: ChildProcess; id: string; events: string[] }> {
   const child = fork(fileURLToPath(new URL('../../support/fixtures/worker-process.ts', import.meta.url)), {
     execArgv: ['--import', 'tsx'],
-    env: { ...process.env, NODE_OPTIONS: '', POSTGRES_URL: db.connectionString, REDIS_URL: db.redisUrl ?? '' },
+    env: {
+      ...process.env,
+      NODE_OPTIONS: '',
+      POSTGRES_URL: db.connectionString,
+      REDIS_URL: db.redisUrl ?? '',
+    },
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
   children.push(child);
@@ -42,14 +47,25 @@ async function startWorker(): Promise<{ child: ChildProcess; id: string; events:
   return { child, id: started.workerId, events };
 }
 const submit = async (type: string, payload: unknown = {}, timeoutMs = 60_000) =>
-  (await db.sql<{ id: number }>('SELECT submit_job($1, $2, timeout_ms => $3) AS id', [type, payload, timeoutMs]))[0]!.id;
+  (
+    await db.sql<{ id: number }>('SELECT submit_job($1, $2, timeout_ms => $3) AS id', [
+      type,
+      payload,
+      timeoutMs,
+    ])
+  )[0]!.id;
 const running = (id: number, workerId?: string) =>
   eventually(`job ${id} runs`, async () => {
-    const [row] = await db.sql<{ worker_id: string }>(`SELECT worker_id FROM jobs WHERE id = $1 AND status = 'running'`, [id]);
+    const [row] = await db.sql<{ worker_id: string }>(
+      `SELECT worker_id FROM jobs WHERE id = $1 AND status = 'running'`,
+      [id],
+    );
     return row && row.worker_id !== workerId ? row : undefined;
   });
 const attempts = async (id: number) =>
-  (await db.sql('SELECT attempt, status, worker_id FROM job_executions WHERE job_id = $1 ORDER BY 1', [id])).map((row) => Object.values(row));
+  (
+    await db.sql('SELECT attempt, status, worker_id FROM job_executions WHERE job_id = $1 ORDER BY 1', [id])
+  ).map((row) => Object.values(row));
 
 describe('a worker process', () => {
   test('that is killed has its jobs run elsewhere; the attempt is on record as lost', async () => {
@@ -60,7 +76,11 @@ describe('a worker process', () => {
     first.child.kill('SIGKILL');
     await running(id, first.id);
     expect(await attempts(id)).toEqual([[1, 'lost', first.id]]);
-    expect((await db.sql('SELECT worker_id, attempt, retry_count FROM jobs'))[0]).toEqual({ worker_id: second.id, attempt: 2, retry_count: 0 });
+    expect((await db.sql('SELECT worker_id, attempt, retry_count FROM jobs'))[0]).toEqual({
+      worker_id: second.id,
+      attempt: 2,
+      retry_count: 0,
+    });
   });
 
   test('that is frozen past its lease aborts what it ran when it wakes, and goes on as another', async () => {
@@ -69,7 +89,11 @@ describe('a worker process', () => {
     await running(id);
     await eventually('it says so', () => events.includes('running'));
     child.kill('SIGSTOP');
-    await eventually('it is declared dead', async () => (await db.sql('SELECT 1 FROM workers WHERE id = $1 AND dead_at IS NOT NULL', [former])).length > 0);
+    await eventually(
+      'it is declared dead',
+      async () =>
+        (await db.sql('SELECT 1 FROM workers WHERE id = $1 AND dead_at IS NOT NULL', [former])).length > 0,
+    );
     child.kill('SIGCONT');
     await eventually('its handler is aborted', () => events.includes('aborted'));
     const again = await running(id, former);
@@ -81,7 +105,10 @@ describe('a worker process', () => {
     const { id: workerId } = await startWorker();
     const id = await submit('block', { ms: 3_000 });
     await running(id);
-    await eventually('it is done', async () => (await db.sql(`SELECT 1 FROM jobs WHERE status = 'completed'`)).length > 0);
+    await eventually(
+      'it is done',
+      async () => (await db.sql(`SELECT 1 FROM jobs WHERE status = 'completed'`)).length > 0,
+    );
     expect(await attempts(id)).toEqual([[1, 'completed', workerId]]);
   });
 

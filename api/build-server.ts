@@ -1,0 +1,104 @@
+import helmet from '@fastify/helmet';
+import underPressure from '@fastify/under-pressure';
+import Fastify, { type FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Installation } from '../shared/installation.js';
+import { createJobMeasurer } from '../shared/jobs/measure-jobs.js';
+import { SubmitCoalescer } from '../shared/jobs/submit-coalescer.js';
+import type { Logger } from '../shared/observe/logger.js';
+import type { Metrics } from '../shared/observe/metrics.js';
+import { answerErrors, sendError } from './answer-errors.js';
+import type { ApiContext, ZodServer } from './context.js';
+import { createJobFollower } from './job-follower.js';
+import { acceptJson } from './json-body.js';
+import { chooseRequestId, observeRequests } from './observe-requests.js';
+import { describeApi } from './openapi.js';
+import { toDepthReading } from './depth-reading.js';
+import { addHealthRoutes } from './routes/health.js';
+import { addJobEventRoutes } from './routes/job-events.js';
+import { addJobRoutes } from './routes/jobs.js';
+import { addMetricsRoutes } from './routes/metrics.js';
+import { addSubmitRoutes } from './routes/submit.js';
+import { serveDocs } from './swagger-ui.js';
+import { validateWithZod } from './validation.js';
+
+export interface ServerOptions {
+  readonly installation: Installation;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** The largest body of a request, in bytes. Default 1 MiB. */
+  readonly bodyLimit?: number | undefined;
+  /** The same for a batch of jobs. Default 16 times `bodyLimit`. */
+  readonly batchBodyLimit?: number | undefined;
+}
+
+const ONE_MIB = 1_048_576;
+/** A body that arrives more slowly than this holds a connection for nothing. */
+const REQUEST_TIMEOUT_MS = 30_000;
+/** Above this mean delay of the event loop, a refusal now is better than an answer nobody waits for. */
+const LONGEST_LOOP_DELAY_MS = 2_000;
+
+/**
+ * Builds the HTTP API of an installation; `listen` and `close` are the caller's. The installation stays open when the
+ * server closes.
+ */
+export async function buildServer(options: ServerOptions): Promise<FastifyInstance> {
+  const { installation, metrics, logger, bodyLimit = ONE_MIB, batchBodyLimit = 16 * bodyLimit } = options;
+  const app = Fastify({
+    bodyLimit,
+    logger: false,
+    genReqId: chooseRequestId,
+    requestIdHeader: false,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // Requests that came before the end are answered.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 1_000 },
+    frameworkErrors: (error, request, reply) => void sendError(error, request, reply, logger),
+  });
+  const measurer = createJobMeasurer(installation.db);
+  metrics.readDepthsFrom(async () => toDepthReading(await measurer.read()));
+  const follower = createJobFollower(installation);
+  app.addHook('preClose', () => follower.close());
+  const coalescer = new SubmitCoalescer(installation);
+
+  acceptJson(app);
+  answerErrors(app, logger);
+  observeRequests(app, metrics, logger);
+  await app.register(helmet, { contentSecurityPolicy: CONTENT_SECURITY_POLICY });
+  await describeApi(app);
+  serveDocs(app);
+  const context = { installation, coalescer, measurer, follower, metrics, logger, batchBodyLimit };
+  await app.register(async (scope) => addRoutes(scope, context));
+  return app;
+}
+
+/** In a scope of their own: plugins bring routes whose schemas are not zod's. */
+async function addRoutes(scope: FastifyInstance, context: ApiContext): Promise<void> {
+  scope.setValidatorCompiler(validateWithZod);
+  // The schemas of answers are for the document; the rows they describe are made here, and trusted.
+  scope.setSerializerCompiler(() => JSON.stringify);
+  const server: ZodServer = scope.withTypeProvider<ZodTypeProvider>();
+  addHealthRoutes(server, context);
+  addMetricsRoutes(server, context);
+  await server.register(async (api) => {
+    // Everything about jobs passes here, probes do not: the place for a hook that asks who is calling.
+    await api.register(underPressure, { maxEventLoopDelay: LONGEST_LOOP_DELAY_MS });
+    addSubmitRoutes(api, context);
+    addJobRoutes(api, context);
+    addJobEventRoutes(api, context);
+  });
+}
+
+/** Swagger UI needs styles and images of its own making; TLS, where there is any, ends in front of us. */
+const CONTENT_SECURITY_POLICY = {
+  useDefaults: false,
+  directives: {
+    defaultSrc: ["'self'"],
+    imgSrc: ["'self'", 'data:'],
+    styleSrc: ["'self'", "'unsafe-inline'"],
+    objectSrc: ["'none'"],
+    baseUri: ["'none'"],
+    formAction: ["'self'"],
+    frameAncestors: ["'none'"],
+  },
+};

@@ -1,0 +1,11 @@
+import type { JobMeasures } from '../shared/jobs/measure-jobs.js';
+import type { DepthReading } from '../shared/observe/metrics.js';
+
+/** The measures as the gauges want them. */
+export function toDepthReading({ depths, oldestReady, workers }: JobMeasures): DepthReading {
+  return {
+    depths: { ...depths },
+    oldestReady,
+    workers: workers.map(({ workerId, status }) => ({ workerId, isAlive: status === 'alive' })),
+  };
+}

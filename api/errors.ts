@@ -1,0 +1,79 @@
+import { ERROR_CODES, HoldfastError, type ErrorCode, type FieldProblem } from '../shared/errors.js';
+import { isPostgresError, type PostgresError } from '../shared/postgres/postgres-error.js';
+
+/** What leaves the process of an error. */
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly body: {
+    readonly success: false;
+    readonly error: string;
+    readonly code: ErrorCode;
+    readonly details?: readonly FieldProblem[];
+    readonly request_id: string;
+  };
+}
+
+/** Sent with every 503. What is away is tried again about this often anyway. */
+export const RETRY_AFTER_SECONDS = 2;
+
+/** The one place where errors become answers. What is not known here says nothing of itself. */
+export function toErrorAnswer(error: unknown, requestId: string): ErrorAnswer {
+  const { code, message, details } = translate(error);
+  return {
+    status: ERROR_CODES[code],
+    body: {
+      success: false,
+      error: message,
+      code,
+      ...(details.length > 0 ? { details } : {}),
+      request_id: requestId,
+    },
+  };
+}
+
+function translate(error: unknown): Pick<HoldfastError, 'code' | 'message' | 'details'> {
+  if (error instanceof HoldfastError && error.code !== 'internal') return error;
+  if (isPostgresError(error)) return translatePostgres(error);
+  return translateFastify(error as { code?: unknown; statusCode?: unknown; message?: unknown });
+}
+
+function translatePostgres(error: PostgresError): HoldfastError {
+  if (error.kind === 'unavailable')
+    return new HoldfastError('postgres_unavailable', 'PostgreSQL is not reachable; try again');
+  if (error.kind === 'lock_conflict')
+    return new HoldfastError('busy', 'another transaction holds what this needs; try again');
+  if (error.kind === 'bad_value')
+    return new HoldfastError('validation_failed', 'the request has a value that PostgreSQL cannot store');
+  return internal();
+}
+
+/** Codes: https://fastify.dev/docs/latest/Reference/Errors/ */
+function translateFastify({
+  code,
+  statusCode,
+  message,
+}: {
+  code?: unknown;
+  statusCode?: unknown;
+  message?: unknown;
+}): HoldfastError {
+  const text = typeof message === 'string' ? message : '';
+  if (code === 'FST_UNDER_PRESSURE')
+    return new HoldfastError('overloaded', 'this process has more to do than it can; try again');
+  if (code === 'FST_ERR_BAD_URL' || code === 'FST_ERR_MAX_PARAM_LENGTH')
+    return invalid('url', 'is not a valid address');
+  if (statusCode === 413) return new HoldfastError('payload_too_large', 'the body is larger than is allowed');
+  if (statusCode === 415)
+    return new HoldfastError('unsupported_media_type', 'the body must have Content-Type: application/json');
+  if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH')
+    return invalid('Content-Length', 'does not fit the body');
+  if (statusCode === 400)
+    return new HoldfastError('malformed_json', `the body is not valid JSON: ${text.slice(0, 200)}`);
+  return internal();
+}
+
+const invalid = (field: string, problem: string) =>
+  new HoldfastError('validation_failed', `${field}: ${problem}`, { details: [{ field, problem }] });
+
+const internal = () =>
+  new HoldfastError('internal', 'something went wrong here; the request id finds it in the logs');

@@ -1,0 +1,115 @@
+import { z } from 'zod';
+
+/** What PostgreSQL cannot store in a text: U+0000, and halves of surrogate pairs. */
+export const isStorableText = (text: string): boolean => !text.includes('\0') && !/\p{Surrogate}/u.test(text);
+
+const UNSTORABLE = 'must not contain U+0000 or half of a surrogate pair';
+
+export const text = (longest: number) => z.string().min(1).max(longest).refine(isStorableText, UNSTORABLE);
+
+/** Beyond this PostgreSQL and JSON.stringify would give up with errors of their own. */
+const DEEPEST = 200;
+
+interface ValueProblem {
+  readonly path: string[];
+  readonly problem: string;
+}
+
+/** The first part of a JSON value that PostgreSQL could not store as it is, or undefined. */
+function findUnstorable(value: unknown, depth = 0): ValueProblem | undefined {
+  if (typeof value === 'string') return isStorableText(value) ? undefined : { path: [], problem: UNSTORABLE };
+  if (typeof value === 'number') {
+    return Number.isFinite(value) ? undefined : { path: [], problem: 'is too large a number' };
+  }
+  if (value === null || typeof value !== 'object') return undefined;
+  if (depth > DEEPEST) return { path: [], problem: `is nested more than ${DEEPEST} levels deep` };
+  for (const key of Object.keys(value)) {
+    if (!isStorableText(key)) return { path: [], problem: `a name in it ${UNSTORABLE}` };
+    const found = findUnstorable((value as Record<string, unknown>)[key], depth + 1);
+    if (found) return { path: [key, ...found.path], problem: found.problem };
+  }
+  return undefined;
+}
+
+/** Not z.record: that would copy each payload. */
+export const jsonObject = (description: string) =>
+  z
+    .custom<Record<string, unknown>>()
+    .check((context) => {
+      const { value, issues } = context;
+      if (value === undefined) issues.push({ code: 'custom', message: 'is required', input: value });
+      else if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+        issues.push({ code: 'custom', message: 'must be a JSON object', input: value });
+      } else {
+        const found = findUnstorable(value);
+        if (found) {
+          const { path, problem } = found;
+          issues.push({ code: 'custom', message: problem, input: value, path });
+        }
+      }
+    })
+    .meta({ type: 'object', additionalProperties: true, description });
+
+export const queueName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_.-]{0,62}$/, 'must match [a-z0-9][a-z0-9_.-]{0,62}')
+  .meta({ description: 'A queue: 1 to 63 of a-z, 0-9, "_", "." and "-".', examples: ['default'] });
+
+const ID_RULE = 'must be a whole number from 1 to 9007199254740991';
+
+export const jobId = z
+  .int(ID_RULE)
+  .min(1, ID_RULE)
+  .max(Number.MAX_SAFE_INTEGER, ID_RULE)
+  .meta({ description: 'A job’s id.', examples: [42] });
+
+/** An id as a part of the address. */
+export const idText = z
+  .string()
+  .regex(/^[1-9]\d{0,15}$/, ID_RULE)
+  .transform(Number)
+  .refine(Number.isSafeInteger, ID_RULE)
+  .meta({ type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER, pattern: undefined });
+
+export const jobParams = z.strictObject({ id: idText });
+
+/** A whole number as a part of the query string. */
+export const wholeNumber = (least: number, most: number, fallback: number) =>
+  z
+    .string()
+    .regex(/^\d{1,10}$/, `must be a whole number from ${least} to ${most}`)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, `must be from ${least} to ${most}`)
+    .meta({ type: 'integer', minimum: least, maximum: most, default: fallback, pattern: undefined })
+    .optional();
+
+/** As JSON shows a Date. */
+export const time = z.date();
+
+export const jobStatus = z.enum(['pending', 'running', 'completed', 'failed', 'cancelled']);
+
+export const success = z.literal(true);
+
+export const errorAnswer = z
+  .object({
+    success: z.literal(false),
+    error: z.string().meta({ description: 'For people.' }),
+    code: z.string().meta({ description: 'For programs; keeps its meaning.' }),
+    details: z
+      .array(z.object({ field: z.string(), problem: z.string() }))
+      .optional()
+      .meta({ description: 'Each field that is wrong, and how.' }),
+    request_id: z.string(),
+  })
+  .meta({
+    id: 'Error',
+    examples: [
+      {
+        success: false,
+        error: 'priority: must be from 0 to 100',
+        code: 'validation_failed',
+        details: [{ field: 'priority', problem: 'must be from 0 to 100' }],
+        request_id: '0f0cbb5e-6e0c-4a86-9d2c-5b4f3a6c0a11',
+      },
+    ],
+  });

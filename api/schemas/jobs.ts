@@ -1,0 +1,150 @@
+import { z } from 'zod';
+import { idText, jobId, jobStatus, queueName, success, text, time, wholeNumber } from './common.js';
+
+const nullable = { text: z.string().nullable(), time: time.nullable(), int: z.int().nullable() };
+const json = z.unknown().meta({ description: 'Any JSON value.' });
+
+const jobFields = {
+  id: jobId,
+  queue: z.string(),
+  job_type: z.string(),
+  status: jobStatus,
+  state: z
+    .enum(['running', 'completed', 'failed', 'cancelled', 'scheduled', 'blocked', 'paused', 'ready'])
+    .meta({ description: 'The status; of a pending job, what it waits for.' }),
+  reason: z.string().meta({ description: 'Why the job is in this state.' }),
+  priority: z.int(),
+  payload: json,
+  result: json,
+  error_message: nullable.text,
+  error_class: nullable.text,
+  attempt: z.int(),
+  retry_count: z.int(),
+  max_retries: z.int(),
+  timeout_ms: z.int(),
+  lost_count: z.int(),
+  unmet_dependencies: z.int(),
+  progress: nullable.int,
+  scheduled_at: nullable.time,
+  released_at: nullable.time,
+  ready_at: time,
+  started_at: nullable.time,
+  completed_at: nullable.time,
+  created_at: time,
+  updated_at: time,
+  created_by: nullable.text,
+  worker_id: nullable.text,
+  metadata: z.record(z.string(), z.unknown()).nullable(),
+  tags: z.array(z.string()).nullable(),
+  unique_key: nullable.text,
+};
+
+const listedJob = z
+  .object({
+    ...jobFields,
+    is_payload_omitted: z.boolean().meta({ description: 'Too large for a list; the job itself has it.' }),
+    is_result_omitted: z.boolean(),
+  })
+  .meta({ id: 'ListedJob' });
+
+const logLine = z.object({ at: z.string(), level: z.string(), message: z.string() });
+
+const execution = z
+  .object({
+    attempt: z.int(),
+    worker_id: nullable.text,
+    status: z.enum(['completed', 'failed', 'timed_out', 'cancelled', 'lost', 'released']),
+    started_at: time,
+    finished_at: time,
+    duration_ms: z.int(),
+    error_message: nullable.text,
+    error_class: nullable.text,
+    error_stack: nullable.text,
+    logs: z.array(logLine).nullable(),
+  })
+  .meta({ id: 'Execution' });
+
+const neighbour = z
+  .object({
+    job_id: jobId,
+    on_failure: z.enum(['block', 'cancel', 'run']),
+    satisfied_at: nullable.time,
+    status: jobStatus,
+  })
+  .meta({ id: 'Dependency' });
+
+export const jobAnswer = z.object({
+  success,
+  job: z
+    .object({
+      ...jobFields,
+      executions: z.array(execution),
+      depends_on: z.array(neighbour),
+      dependents: z.array(neighbour),
+    })
+    .meta({ id: 'Job' }),
+});
+
+export const SORTS = {
+  '-created_at': 'newest',
+  created_at: 'oldest',
+  '-id': 'newest',
+  id: 'oldest',
+  desc: 'newest',
+  asc: 'oldest',
+} as const;
+
+export const DEFAULT_LIMIT = 50;
+
+export const listQuery = z
+  .strictObject({
+    status: jobStatus.optional(),
+    job_type: text(100).optional(),
+    queue: queueName.optional(),
+    created_by: text(255).optional(),
+    tag: text(64).optional(),
+    limit: wholeNumber(1, 1_000, DEFAULT_LIMIT),
+    offset: wholeNumber(0, 1_000_000, 0),
+    cursor: idText
+      .optional()
+      .meta({ description: 'The `next_cursor` of the page before. Cheap at any depth, unlike an offset.' }),
+    sort: z
+      .enum(Object.keys(SORTS) as (keyof typeof SORTS)[])
+      .optional()
+      .meta({
+        description: 'Newest first by default: `-created_at`, `-id` or `desc`.',
+        default: '-created_at',
+      }),
+  })
+  .check(({ value, issues }) => {
+    if (value.cursor === undefined || !value.offset) return;
+    issues.push({
+      code: 'custom',
+      message: 'must not be given together with cursor',
+      path: ['offset'],
+      input: value,
+    });
+  });
+
+export const listAnswer = z.object({
+  success,
+  jobs: z.array(listedJob),
+  pagination: z
+    .object({
+      limit: z.int(),
+      offset: z.int(),
+      total: z.int(),
+      total_is_exact: z.boolean().meta({ description: 'False beyond 10,000: `total` is an estimate.' }),
+      has_more: z.boolean(),
+      next_cursor: nullable.int,
+    })
+    .meta({ id: 'Pagination' }),
+});
+
+export const cancelQuery = z.strictObject({
+  reason: text(1_000).optional().meta({ description: 'Kept as the job’s error_message.' }),
+});
+
+export const actionAnswer = z
+  .object({ success, message: z.string(), job_id: jobId })
+  .meta({ id: 'Done', examples: [{ success: true, message: 'job 42 is cancelled', job_id: 42 }] });

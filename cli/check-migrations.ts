@@ -1,0 +1,27 @@
+import type { Config } from '../config/load-config.js';
+import { HoldfastError, messageOf } from '../shared/errors.js';
+import { readMigrationStatus, type MigrationStatus } from '../shared/postgres/migrate.js';
+
+/** @throws HoldfastError `postgres_unavailable` when migrations are missing, or PostgreSQL does not answer */
+export async function checkMigrations({ postgres }: Config): Promise<void> {
+  const missing = (await readMigrations(postgres)).filter(({ isApplied }) => !isApplied);
+  if (missing.length === 0) return;
+  const names = missing.map(({ name }) => name).join(', ');
+  throw new HoldfastError(
+    'postgres_unavailable',
+    `the database lacks ${missing.length === 1 ? 'a migration' : `${missing.length} migrations`} (${names}) in schema "${postgres.schema}": run \`holdfast migrate up\``,
+  );
+}
+
+/** @throws HoldfastError `postgres_unavailable` */
+export async function readMigrations(postgres: Config['postgres']): Promise<MigrationStatus[]> {
+  try {
+    return await readMigrationStatus(postgres);
+  } catch (error) {
+    throw new HoldfastError(
+      'postgres_unavailable',
+      `PostgreSQL cannot be used: ${messageOf(error)}. Check DATABASE_URL (or POSTGRES_*) and that the server runs`,
+      { cause: error },
+    );
+  }
+}

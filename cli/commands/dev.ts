@@ -1,0 +1,101 @@
+import type { Command } from 'commander';
+import type { Config } from '../../config/load-config.js';
+import type { Servers } from '../../servers/start-servers.js';
+import { composeServices, type Service } from '../../shared/lifecycle/service.js';
+import { addHandlersOption, type HandlersOption } from '../handlers-option.js';
+import { openAtStart } from '../open-at-start.js';
+import { runService } from '../run-service.js';
+import { openLogger, readSettings } from '../settings.js';
+import { workerStopLimitMs } from '../stop-limit.js';
+
+export function addDev(program: Command): void {
+  addHandlersOption(program.command('dev'))
+    .summary('all of it in one process, with servers')
+    .description(
+      'Starts PostgreSQL and Redis where none are given, applies migrations, and runs API, worker and coordinator in one ' +
+        'process until Ctrl-C. What is in servers it started is gone afterwards.',
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ holdfast dev
+  $ holdfast dev --handlers ./dist/jobs.js
+  $ DATABASE_URL=postgres://localhost/app holdfast dev     with a database of your own`,
+    )
+    .action(runDev);
+}
+
+async function runDev({ handlers }: HandlersOption): Promise<void> {
+  const given = readSettings({ WORKER_HANDLERS: handlers?.join(',') });
+  await runService(() => composeDev(given), {
+    logger: openLogger(given, 'dev'),
+    stopLimitMs: workerStopLimitMs(given),
+  });
+}
+
+async function composeDev(given: Config): Promise<Service> {
+  const { composeApiProcess } = await import('../../api/main.js');
+  const { composeWorkerProcess } = await import('../../workers/main.js');
+  const { loadHandlers } = await import('../load-handlers.js');
+  const { migrate } = await import('../../shared/postgres/migrate.js');
+  const jobs = await loadHandlers(given.handlerModules);
+  let config = given;
+
+  const servers = openAtStart('servers', async () => {
+    const started = await openServers(given);
+    config = withServers(given, started);
+    return { ...started, name: 'servers', start: async () => void (await migrate('up', config.postgres)) };
+  });
+  // The worker stands for coordinator; one is enough for a single process.
+  const api = openAtStart('api', () => composeApiProcess(config, { logger: openLogger(given, 'api') }));
+  const worker = openAtStart('worker', () =>
+    composeWorkerProcess(config, { logger: openLogger(given, 'worker'), jobs }),
+  );
+  const addresses: Service = {
+    name: 'addresses',
+    start: async () => {
+      printAddresses(api.opened?.url, worker.opened?.statusUrl, servers.opened);
+    },
+    stop: () => Promise.resolve(),
+  };
+  return composeServices('dev', [servers, api, worker, addresses]);
+}
+
+/** Sentinels and a Cluster are used as they are, and no Redis is started where there shall be none. */
+async function openServers({ redis }: Config): Promise<Servers> {
+  const { startServers } = await import('../../servers/start-servers.js');
+  const isOneServer = redis !== null && 'url' in redis;
+  return startServers({ redis: isOneServer ? 'auto' : 'none', log: (line) => console.log(line) });
+}
+
+function withServers(given: Config, { postgresUrl, redisUrl }: Servers): Config {
+  const ownRedis = given.redis !== null && !('url' in given.redis) ? given.redis : null;
+  return {
+    ...given,
+    postgres: { ...given.postgres, connectionString: postgresUrl },
+    redis: redisUrl === null ? ownRedis : { url: redisUrl },
+  };
+}
+
+function printAddresses(
+  apiUrl: string | undefined,
+  statusUrl: string | undefined,
+  servers: Servers | undefined,
+): void {
+  const lines: readonly [title: string, address: string | null | undefined][] = [
+    ['API', apiUrl],
+    ['API docs', apiUrl && `${apiUrl}/api-docs`],
+    ['worker', statusUrl && `${statusUrl}/health`],
+  ];
+  // A server of somebody's own has a password of their own.
+  const variables: readonly [name: string, url: string | null | undefined][] = [
+    ['DATABASE_URL', servers?.postgres.source === 'given' ? undefined : servers?.postgresUrl],
+    ['REDIS_URL', servers?.redis?.source === 'given' ? undefined : servers?.redisUrl],
+  ];
+  console.log('');
+  for (const [title, address] of lines) if (address) console.log(`  ${title.padEnd(12)}${address}`);
+  console.log('\nFor another terminal:\n');
+  for (const [name, url] of variables) if (url) console.log(`export ${name}=${url}`);
+  console.log('\nHoldfast is up. Ctrl-C ends it.\n');
+}

@@ -1,0 +1,51 @@
+import type { Command } from 'commander';
+import { checkMigrations } from '../check-migrations.js';
+import { addHandlersOption, type HandlersOption } from '../handlers-option.js';
+import { loadHandlers } from '../load-handlers.js';
+import { runService } from '../run-service.js';
+import { checkedAs, openLogger, readSettings } from '../settings.js';
+import { workerStopLimitMs } from '../stop-limit.js';
+
+interface WorkerCommandOptions extends HandlersOption {
+  readonly queues?: string;
+  readonly concurrency?: string;
+}
+
+export function addWorker(program: Command): void {
+  const command = program
+    .command('worker')
+    .summary('run jobs')
+    .description(
+      'Runs the jobs of its queues: the built-in types, and those of your handler modules. Stands for coordinator too, ' +
+        'unless COORDINATOR_ENABLED=false.',
+    )
+    .option('-q, --queues <list>', 'instead of WORKER_QUEUES', checkedAs('WORKER_QUEUES'))
+    .option('-c, --concurrency <number>', 'instead of WORKER_CONCURRENCY', checkedAs('WORKER_CONCURRENCY'));
+  addHandlersOption(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ holdfast worker
+  $ holdfast worker --queues default,mail --concurrency 20
+  $ holdfast worker --queues default:10,mail:2       slots of their own
+  $ holdfast worker --handlers ./dist/jobs.js        export default [defineJob({ ... })]`,
+    )
+    .action(runWorker);
+}
+
+async function runWorker({ queues, concurrency, handlers }: WorkerCommandOptions): Promise<void> {
+  const config = readSettings({
+    WORKER_QUEUES: queues,
+    WORKER_CONCURRENCY: concurrency,
+    WORKER_HANDLERS: handlers?.join(','),
+  });
+  const logger = openLogger(config, 'worker');
+  const compose = async () => {
+    const jobs = await loadHandlers(config.handlerModules);
+    await checkMigrations(config);
+    const { composeWorkerProcess } = await import('../../workers/main.js');
+    return composeWorkerProcess(config, { logger, jobs });
+  };
+  await runService(compose, { logger, stopLimitMs: workerStopLimitMs(config) });
+}

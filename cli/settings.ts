@@ -1,0 +1,39 @@
+import { ConfigError, findFault, loadConfig, type Config } from '../config/load-config.js';
+import { addEnvFile } from '../config/load-env-file.js';
+import type { VariableName } from '../config/env-schema.js';
+import { InvalidArgumentError } from 'commander';
+import { createLogger, type Logger } from '../shared/observe/logger.js';
+
+export type Overrides = Partial<Record<VariableName, string | undefined>>;
+
+/**
+ * The configuration, with options of the command line in the place of variables.
+ *
+ * @throws ConfigError
+ */
+export function readSettings(overrides: Overrides = {}): Config {
+  addEnvFile();
+  const env = { ...process.env };
+  for (const [name, value] of Object.entries(overrides)) {
+    if (value === undefined) continue;
+    env[name] = value;
+    delete env[`${name}_FILE`];
+  }
+  return loadConfig(env);
+}
+
+export function openLogger({ log }: Config, role: string): Logger {
+  const isJson = log.format === 'json' || (log.format === 'auto' && !process.stderr.isTTY);
+  return createLogger({ level: log.level, isJson, fields: { role } });
+}
+
+/** An option that stands for a variable is checked like it. A wrong one is bad usage, not bad configuration. */
+export function checkedAs(name: VariableName): (text: string) => string {
+  return (text) => {
+    const fault = findFault(name, text);
+    if (fault !== undefined) throw new InvalidArgumentError(`It ${fault}.`);
+    return text;
+  };
+}
+
+export { ConfigError };

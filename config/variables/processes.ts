@@ -1,0 +1,133 @@
+/** What the processes are: API, worker, coordinator, their logs and metrics; and what holds for all jobs. */
+import {
+  bytes,
+  factor,
+  flag,
+  listOf,
+  milliseconds,
+  oneOf,
+  port,
+  readWholeNumber,
+  text,
+  wholeNumber,
+} from '../value-kinds.js';
+import { MOST_SLOTS, readQueueList } from '../queue-list.js';
+import { BadValue, variable } from '../variable.js';
+
+export const apiVariables = {
+  API_HOST: text({ about: 'The address the API listens on; 0.0.0.0 for all', default: '127.0.0.1' }),
+  API_PORT: port({ about: 'The port of the API; 0: a free one', default: '3000' }),
+  API_BODY_LIMIT: bytes({
+    about: 'The largest request the API takes',
+    default: '1048576',
+    from: 1_024,
+    to: 1_073_741_824,
+  }),
+};
+
+export const workerVariables = {
+  WORKER_QUEUES: variable(
+    {
+      about: 'The queues it works on: `a,b`, or with slots of their own `a:10,b:2`, or mixed',
+      default: 'default',
+    },
+    readQueueList,
+  ),
+  WORKER_CONCURRENCY: wholeNumber({
+    about: 'Jobs running at once, over all queues without slots of their own',
+    default: '5',
+    from: 1,
+    to: MOST_SLOTS,
+  }),
+  WORKER_HANDLERS: listOf((path) => path, {
+    about:
+      'Modules with your jobs, separated by commas; each has one job, or an array of jobs, as its default export',
+    example: './dist/jobs.js',
+  }),
+  WORKER_POLL_INTERVAL: milliseconds({
+    about: 'How long an idle worker waits before it looks in PostgreSQL itself',
+    default: '1000',
+    from: 10,
+  }),
+  WORKER_HEARTBEAT_INTERVAL: milliseconds({
+    about: 'How often a worker says that it lives',
+    default: '2000',
+    from: 100,
+  }),
+  WORKER_DEAD_AFTER: milliseconds({
+    about: 'Without a heartbeat for this long it is dead, and its jobs run elsewhere',
+    default: '10000',
+    from: 200,
+  }),
+  WORKER_SHUTDOWN_TIMEOUT: milliseconds({
+    about: 'What running jobs get to finish when the worker stops, before they are aborted',
+    default: '30000',
+  }),
+};
+
+export const coordinatorVariables = {
+  COORDINATOR_ENABLED: flag({
+    about: 'Whether API and worker processes stand for coordinator too',
+    default: 'true',
+  }),
+  JOB_RETENTION: milliseconds({
+    about: 'Finished jobs older than this are deleted; 0 keeps them for ever',
+    default: '604800000',
+    to: 3_155_760_000_000,
+  }),
+};
+
+export const jobVariables = {
+  JOB_DEFAULT_TIMEOUT: milliseconds({
+    about: 'How long an attempt may take, where the job does not say',
+    default: '300000',
+    from: 1,
+  }),
+  JOB_MAX_RETRIES: wholeNumber({
+    about: 'Retries after the first attempt, where the job does not say',
+    default: '3',
+    from: 0,
+    to: 1_000,
+  }),
+  JOB_RETRY_DELAY_BASE: milliseconds({
+    about: 'The longest wait before the first retry; each wait is random up to its limit',
+    default: '1000',
+  }),
+  JOB_RETRY_BACKOFF_MULTIPLIER: factor({
+    about: 'By how much that limit grows with each retry',
+    default: '2',
+    from: 1,
+    to: 100,
+  }),
+  JOB_RETRY_DELAY_MAX: milliseconds({ about: 'No wait before a retry is longer', default: '3600000' }),
+  JOB_DLQ_ENABLED: flag({
+    about: 'Whether a job out of retries becomes a dead letter; false: it is only failed',
+    default: 'true',
+  }),
+};
+
+export const observeVariables = {
+  METRICS_HOST: text({
+    about: 'The address on which a worker or coordinator serves /metrics and /health',
+    default: '127.0.0.1',
+  }),
+  METRICS_PORT: variable(
+    { about: 'Its port; 0: a free one; `off`: none', default: '9090' },
+    (value): number | null => {
+      if (value.toLowerCase() === 'off') return null;
+      try {
+        return readWholeNumber(value, { from: 0, to: 65_535 });
+      } catch {
+        throw new BadValue('must be a port from 0 to 65535, or off');
+      }
+    },
+  ),
+  LOG_LEVEL: oneOf(['error', 'warn', 'info', 'debug'], {
+    about: 'What is logged: error, warn, info or debug; debug shows stacks of errors too',
+    default: 'info',
+  }),
+  LOG_FORMAT: oneOf(['auto', 'text', 'json'], {
+    about: 'text for people, json for machines; auto: text on a terminal',
+    default: 'auto',
+  }),
+};

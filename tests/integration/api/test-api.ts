@@ -1,0 +1,89 @@
+import type { FastifyInstance } from 'fastify';
+import { Agent, request } from 'undici';
+import { buildServer } from '../../../api/build-server.js';
+import type { Installation } from '../../../shared/installation.js';
+import { silentLogger, type Logger } from '../../../shared/observe/logger.js';
+import { createMetrics, type Metrics } from '../../../shared/observe/metrics.js';
+import { createTestInstallation, type TestInstallation } from '../../support/test-installation.js';
+
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+type Headers = Record<string, string>;
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string | string[] | undefined>;
+  readonly text: string;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- whatever the API says; the tests look into it
+  readonly body: any;
+}
+
+export interface ApiServer {
+  readonly app: FastifyInstance;
+  readonly metrics: Metrics;
+  readonly url: string;
+  /** Anything at all, such as a body that is no JSON. */
+  ask(method: Method, path: string, body?: string, headers?: Headers): Promise<Answer>;
+  get(path: string, headers?: Headers): Promise<Answer>;
+  post(path: string, body?: unknown, headers?: Headers): Promise<Answer>;
+  delete(path: string): Promise<Answer>;
+  stop(): Promise<void>;
+}
+
+export interface ApiServerOptions {
+  readonly logger?: Logger;
+  readonly bodyLimit?: number;
+}
+
+/** A server that listens, on a port of its own. Stopping it leaves the installation open. */
+export async function startApi(
+  installation: Installation,
+  { logger = silentLogger, bodyLimit }: ApiServerOptions = {},
+): Promise<ApiServer> {
+  const metrics = createMetrics({ events: installation.events });
+  const app = await buildServer({ installation, metrics, logger, bodyLimit });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const dispatcher = new Agent();
+
+  async function ask(method: Method, path: string, body?: string, headers: Headers = {}): Promise<Answer> {
+    const answer = await request(`${url}${path}`, { method, headers, body: body ?? null, dispatcher });
+    const text = await answer.body.text();
+    const isJson = String(answer.headers['content-type']).startsWith('application/json');
+    const parsed: unknown = isJson ? JSON.parse(text) : undefined;
+    return { status: answer.statusCode, headers: answer.headers, text, body: parsed };
+  }
+
+  return {
+    app,
+    metrics,
+    url,
+    ask,
+    get: (path, headers) => ask('GET', path, undefined, headers),
+    post: (path, body = {}, headers = {}) =>
+      ask('POST', path, JSON.stringify(body), { 'content-type': 'application/json', ...headers }),
+    delete: (path) => ask('DELETE', path),
+    stop: async () => {
+      await dispatcher.close();
+      await app.close();
+      metrics.close();
+    },
+  };
+}
+
+export type TestApi = ApiServer & TestInstallation;
+
+/** A server on a database of its own. */
+export async function startTestApi({
+  redis = true,
+  ...options
+}: ApiServerOptions & { readonly redis?: boolean } = {}): Promise<TestApi> {
+  const test = await createTestInstallation({ redis });
+  const server = await startApi(test.installation, options);
+  return {
+    ...test,
+    ...server,
+    close: async () => {
+      await server.stop();
+      await test.close();
+    },
+  };
+}

@@ -1,0 +1,103 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageVersion } from '../../../shared/package-root.js';
+import { cleanUp, emptyFolder, runCli } from './cli-process.js';
+
+afterEach(cleanUp);
+
+const NOBODY_THERE = { DATABASE_URL: 'postgres://postgres:hunter2@127.0.0.1:1/app', REDIS_URL: 'none' };
+
+test('--version and --help answer and end with 0', async () => {
+  expect(await runCli(['--version'])).toMatchObject({ code: 0, stdout: `${packageVersion}\n` });
+  const help = await runCli(['worker', '--help']);
+  expect(help.code).toBe(0);
+  expect(help.stdout).toContain('Examples:');
+});
+
+describe('bad usage ends with 2', () => {
+  test.each([
+    [['sideways'], /unknown command 'sideways'/],
+    [['migrate', 'sideways'], /Allowed choices are up, down, status/],
+    [['worker', '--concurrency', 'many'], /must be a whole number from 1 to 10000/],
+    [['worker', '--queues', 'A b'], /must be queues like a,b/],
+    [['worker', '--fast'], /unknown option '--fast'/],
+  ])('%j', async (args, message) => {
+    const { code, stderr, stdout } = await runCli(args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(message);
+  });
+});
+
+test('bad configuration ends with 1 and one report of all faults', async () => {
+  const { code, stderr } = await runCli(['worker'], {
+    ...NOBODY_THERE,
+    API_PORT: 'http',
+    WORKER_DEAD_AFTER: '1000',
+    REDIS_SENTINELS: 'here:26379',
+  });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /^holdfast: configuration: 3 faults\n {2}- API_PORT .*\n {2}- WORKER_DEAD_AFTER .*\n {2}- REDIS_URL .*\n$/,
+  );
+});
+
+test('a .env file in the working directory is read, and the environment wins over it', async () => {
+  const cwd = emptyFolder();
+  writeFileSync(join(cwd, '.env'), 'API_PORT=from-file\nLOG_LEVEL=from-file\n');
+  const { code, stderr } = await runCli(['api'], { ...NOBODY_THERE, LOG_LEVEL: 'from-environment' }, cwd);
+  expect(code).toBe(1);
+  expect(stderr).toContain('API_PORT must be a whole number from 0 to 65535 (it is "from-file")');
+  expect(stderr).toContain('(it is "from-environment")');
+});
+
+describe('an absent PostgreSQL ends the start with 1 and one line', () => {
+  test.each(['migrate', 'api', 'worker', 'coordinator'])('%s', async (command) => {
+    const { code, stderr } = await runCli([command], NOBODY_THERE);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^holdfast: PostgreSQL cannot be used: .*ECONNREFUSED.* Check DATABASE_URL.*\n$/);
+    expect(stderr).not.toContain('hunter2');
+  });
+
+  test('and LOG_LEVEL=debug shows the stack', async () => {
+    const { stderr } = await runCli(['worker'], { ...NOBODY_THERE, LOG_LEVEL: 'debug' });
+    expect(stderr).toMatch(/\n {4}at /);
+    expect(stderr).not.toContain('hunter2');
+  });
+});
+
+describe('a handler module that cannot be used is told apart', () => {
+  const modules: Record<string, string> = {
+    'no-default.mjs': 'export const job = {};',
+    'empty.mjs': 'export default [];',
+    'no-job.mjs': "export default [{ type: 'x', run() {} }];",
+    'broken.mjs': "import 'no-such-package-anywhere';",
+  };
+  test.each([
+    ['missing.mjs', /missing\.mjs is missing: there is no file \/.*missing\.mjs/],
+    ['no-default.mjs', /no-default\.mjs has no default export/],
+    ['empty.mjs', /empty\.mjs exports an empty array/],
+    ['no-job.mjs', /no-job\.mjs exports something else than a job: item 1 of its default export/],
+    ['broken.mjs', /broken\.mjs failed to load: .*no-such-package-anywhere/],
+  ])('%s', async (name, message) => {
+    const cwd = emptyFolder();
+    if (modules[name] !== undefined) writeFileSync(join(cwd, name), modules[name]);
+    const { code, stderr } = await runCli(['worker', '--handlers', `./${name}`], NOBODY_THERE, cwd);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(message);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  test('two jobs of one type name both modules', async () => {
+    const cwd = emptyFolder();
+    const job = "{ type: 'twin', payload: { safeParse() {} }, run() {} }";
+    for (const name of ['a.mjs', 'b.mjs']) writeFileSync(join(cwd, name), `export default ${job};`);
+    const { code, stderr } = await runCli(
+      ['worker', '--handlers', './a.mjs', '--handlers', './b.mjs'],
+      NOBODY_THERE,
+      cwd,
+    );
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/\.\/b\.mjs has a job of type "twin", and so has \.\/a\.mjs/);
+  });
+});
