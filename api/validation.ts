@@ -1,5 +1,5 @@
 import type { FastifySchemaCompiler } from 'fastify';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { HoldfastError, type FieldProblem } from '../shared/errors.js';
 
 type Issue = z.core.$ZodIssue;

@@ -25,7 +25,7 @@ export async function executeJob(job: ClaimedJob, options: ExecutorOptions): Pro
   let failure: { error: unknown } | undefined;
   try {
     const payload = checkPayload(definition, job);
-    result = await attempt.run(() => definition.run(payload, attempt));
+    result = await attempt.run((): unknown => definition.run(payload, attempt));
     failure = failureAfterReturn(attempt);
   } catch (error) {
     failure = { error };

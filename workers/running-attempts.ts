@@ -8,7 +8,7 @@ import type { Attempt } from './attempt.js';
 export class RunningAttempts {
   /** For the heartbeat's thread: when the event loop last turned, and the earliest deadline of a running job. */
   readonly clock = new SharedArrayBuffer(16);
-  private readonly times = new Float64Array(this.clock);
+  private readonly times = new Float64Array(this.clock).fill(Infinity);
   private readonly attempts = new Map<string, Attempt>();
   private suspects = 0;
 
@@ -37,7 +37,7 @@ export class RunningAttempts {
     this.attempts.set(attemptKey(attempt.job), attempt);
     if (isSuspect(attempt)) this.suspects++;
     // Before the handler runs: it may block the loop at once, and for ever.
-    this.times[1] = Math.min(this.times[1] || Infinity, attempt.deadlineMs);
+    this.times[1] = Math.min(this.times[1] ?? Infinity, attempt.deadlineMs);
   }
 
   delete(attempt: Attempt): void {

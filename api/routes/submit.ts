@@ -80,7 +80,7 @@ function toNewJob(body: BatchItem, idempotencyKey: string | undefined): NewJob {
     priority: body.priority,
     maxRetries: body.max_retries,
     timeoutMs: body.timeout_ms,
-    scheduledAt: body.scheduled_at,
+    scheduledAt: body.scheduled_at === undefined ? undefined : new Date(body.scheduled_at),
     delayMs: body.delay_ms,
     dependsOn: body.depends_on?.map((one) =>
       typeof one === 'number'

@@ -60,7 +60,6 @@ const ID_RULE = 'must be a whole number from 1 to 9007199254740991';
 export const jobId = z
   .int(ID_RULE)
   .min(1, ID_RULE)
-  .max(Number.MAX_SAFE_INTEGER, ID_RULE)
   .meta({ description: 'A job’s id.', examples: [42] });
 
 /** An id as a part of the address. */

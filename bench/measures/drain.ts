@@ -9,8 +9,15 @@ export interface Drain {
 }
 
 /** From `go` until the last of `count` waiting jobs is recorded as completed. */
-export async function measureDrain(servers: Servers, count: number, concurrency: number, processes = 1): Promise<Drain> {
-  const workers = await Promise.all(Array.from({ length: processes }, () => forkWorker(servers, concurrency)));
+export async function measureDrain(
+  servers: Servers,
+  count: number,
+  concurrency: number,
+  processes = 1,
+): Promise<Drain> {
+  const workers = await Promise.all(
+    Array.from({ length: processes }, () => forkWorker(servers, concurrency)),
+  );
   const settledBy = workers.map(() => 0);
   let rssBytes = 0;
   const done = new Promise<void>((resolve) => {

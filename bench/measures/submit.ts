@@ -3,7 +3,12 @@ import { noop, noopPayloads } from '../noop-job.js';
 import { perSecond } from '../statistics.js';
 
 /** Jobs per second, `batch` in one INSERT, `inFlight` INSERTs at once, each committed. */
-export async function measureBulkSubmit(client: Client, count: number, batch: number, inFlight: number): Promise<number> {
+export async function measureBulkSubmit(
+  client: Client,
+  count: number,
+  batch: number,
+  inFlight: number,
+): Promise<number> {
   const payloads = noopPayloads(batch);
   let left = count / batch;
   const start = performance.now();

@@ -11,8 +11,9 @@ export function listenForCtrlC(say: (line: string) => void): AbortSignal {
   const onSignal = () => {
     if (firstAt === undefined) {
       firstAt = performance.now();
-      say('\nStopping; Ctrl-C once more ends it at once.');
+      // First, so that a progress bar is off the screen.
       controller.abort(new Error('stopped by Ctrl-C'));
+      say('\nStopping; Ctrl-C once more ends it at once.');
     } else if (performance.now() - firstAt > SAME_KEYSTROKE_MS) {
       process.exit(130);
     }

@@ -54,6 +54,7 @@ async function watch(
   { signal, say }: Pick<Stage, 'signal' | 'say'>,
 ): Promise<void> {
   const view = createProgressView(mix.jobs.length, say);
+  signal.addEventListener('abort', () => view.end(), { once: true });
   try {
     await Promise.all([
       followJobs({ api, queue, signal, onLook: (counts) => view.show(counts) }),

@@ -20,9 +20,12 @@ const READ_DUE = `
      AND scheduled_at <= now() AND status = 'pending' AND unmet_dependencies = 0 AND set_aside_at IS NULL
    ORDER BY scheduled_at, id LIMIT ${PAGE}`;
 
+/** Beyond the cursor, not beyond now(): a job that became due since the walk must not wait for another tick. */
 const READ_NEXT_DUE = `
-  SELECT date_part('epoch', min(scheduled_at) - clock_timestamp()) * 1000 AS "inMs" FROM jobs
-   WHERE scheduled_at IS NOT NULL AND completed_at IS NULL AND scheduled_at > now()`;
+  SELECT date_part('epoch', scheduled_at - clock_timestamp()) * 1000 AS "inMs" FROM jobs
+   WHERE scheduled_at IS NOT NULL AND completed_at IS NULL AND (scheduled_at, id) > ($1::timestamptz, $2::bigint)
+     AND status = 'pending' AND unmet_dependencies = 0 AND set_aside_at IS NULL
+   ORDER BY scheduled_at, id LIMIT 1`;
 
 /**
  * Dispatches the jobs that became due after the cursor. No write marks them: the cursor moves on. Jobs in `alreadyPushed`
@@ -51,8 +54,14 @@ export async function promoteDue(
   return { cursor: at, count };
 }
 
-/** Milliseconds until the next job is due by the database's clock; null when none is. */
-export async function readNextDueMs(installation: Installation): Promise<number | null> {
-  const { rows } = await installation.db.query<{ inMs: number | null }>(READ_NEXT_DUE);
+/** Milliseconds until the next job after the cursor is due by the database's clock; null when none is. */
+export async function readNextDueMs(
+  installation: Installation,
+  cursor: PromoteCursor,
+): Promise<number | null> {
+  const { rows } = await installation.db.query<{ inMs: number }>(READ_NEXT_DUE, [
+    cursor.scheduledAt,
+    cursor.id,
+  ]);
   return rows[0]?.inMs ?? null;
 }

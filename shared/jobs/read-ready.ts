@@ -13,7 +13,7 @@ export const LANE_START: LanePosition = { readyAt: '-infinity', id: 0 };
 
 const READY_COLUMNS = `j.id, j.queue, j.priority, j.lost_count AS "lostCount", j.ready_at::text AS "readyAt"`;
 const READY_IN_LANE = `j.queue = $1 AND j.completed_at IS NULL AND j.unmet_dependencies = 0 AND j.set_aside_at IS NULL
-  AND j.status = 'pending' AND j.job_type = ANY ($2::text[])`;
+  AND j.status = 'pending' AND ($2::text[] IS NULL OR j.job_type = ANY ($2::text[]))`;
 
 /** The first ready job of each lane of a queue; one probe of jobs_unfinished a priority, from the watermark on. */
 const READ_LANE_HEADS = `
@@ -25,7 +25,8 @@ const READ_LANE_HEADS = `
 
 export interface ReadyFilter {
   readonly queue: string;
-  readonly jobTypes: readonly string[];
+  /** Null: of any type. */
+  readonly jobTypes: readonly string[] | null;
   /** Only jobs that have been ready for this long. */
   readonly readyForMs: number;
 }

@@ -29,7 +29,7 @@ export async function submitJobs(
     'submitted',
     jobs.map(({ jobType, queue = 'default' }) => ({ jobType, queue })),
   );
-  dispatchJobs(
+  void dispatchJobs(
     installation,
     inserted.filter((job) => job.isReady && !('isExisting' in job)),
   );

@@ -30,12 +30,13 @@ const READY_FOR_MS = 2_000;
  * Puts back what Redis forgot, and drains the processing lists of workers that are gone. With a backlog nobody is idle, so
  * nobody polls: without this a forgotten job would wait for the end.
  *
+ * @param jobTypes what live workers of the queue handle; null when it has none, and jobs of all types wait
  * @returns how many ids were missing. @throws PostgresError, or an error of Redis
  */
 export async function sweepQueue(
   installation: Installation,
   queue: string,
-  jobTypes: readonly string[],
+  jobTypes: readonly string[] | null,
   liveWorkers: ReadonlySet<string>,
 ): Promise<number> {
   const { lanes, events } = installation;

@@ -22,7 +22,8 @@ export interface LoggerOptions {
 /** Logs to standard error, so that a command's own output stays clean. */
 export function createLogger(options: LoggerOptions = {}): Logger {
   const { combine, timestamp, json, printf, colorize } = winston.format;
-  const forPeople = printf(({ timestamp: at, level, message, role: _role, ...fields }) => {
+  const forPeople = printf(({ timestamp: at, level, message, ...fields }) => {
+    delete fields.role;
     const tail = Object.keys(fields).length > 0 ? ` ${JSON.stringify(fields)}` : '';
     return `${String(at)} ${level} ${String(message)}${tail}`;
   });

@@ -39,7 +39,7 @@ const types = {
     if (oid === INT8_OID) return Number;
     if (oid === INT8_ARRAY_OID)
       return (text: string) => (text === '{}' ? [] : text.slice(1, -1).split(',').map(Number));
-    return pg.types.getTypeParser(oid, format as 'text');
+    return pg.types.getTypeParser(oid, format);
   },
 };
 
@@ -61,7 +61,7 @@ function connectionConfig(options: DatabaseOptions): pg.ClientConfig {
 export function createDatabase(options: DatabaseOptions): Database {
   const { poolSize = 10, schema = 'public' } = options;
   const config = connectionConfig(options);
-  const pool = new pg.Pool({ ...config, types, max: poolSize, idleTimeoutMillis: 30_000 } as pg.PoolConfig);
+  const pool = new pg.Pool({ ...config, types, max: poolSize, idleTimeoutMillis: 30_000 });
   // An idle connection that breaks is replaced by the pool; without a listener the process would end.
   pool.on('error', () => undefined);
 
@@ -89,10 +89,8 @@ export function createDatabase(options: DatabaseOptions): Database {
     connectionConfig: config,
     poolSize,
     schema,
-    query: (<Row>(text: string, values?: unknown[]) =>
-      withClient(
-        (client) => run(client, text, values) as Promise<{ rows: Row[]; rowCount: number | null }>,
-      )) as Database['query'],
+    query: <Row>(text: string, values?: unknown[]) =>
+      withClient((client) => run(client, text, values) as Promise<{ rows: Row[]; rowCount: number | null }>),
     transaction: (work) =>
       withClient(async (client) => {
         await run(client, 'BEGIN');

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { connectRedis, waitUntilReady, type RedisAddress, type RedisConnection } from './connect-redis.js';
 import { queueKeys, type KeySpace, type QueueKeys } from './keys.js';
 
@@ -36,6 +37,7 @@ export interface Lanes {
 
 /** More ids in one script would hold up Redis, which does one thing at a time. */
 const PUSH_CHUNK = 5_000;
+const QUIT_MS = 500;
 
 export async function openLanes(address: RedisAddress, keySpace: KeySpace): Promise<Lanes> {
   const connection = connectRedis(address);
@@ -69,7 +71,10 @@ export async function openLanes(address: RedisAddress, keySpace: KeySpace): Prom
         () => false,
       ),
     async close() {
-      connection.disconnect();
+      // Pushes under way are let through; an absent Redis is not waited for.
+      const quit = connection.status === 'ready' ? connection.quit().catch(() => undefined) : undefined;
+      if (quit) await Promise.race([quit, wait(QUIT_MS, undefined, { ref: false })]);
+      if (connection.status !== 'end') connection.disconnect();
     },
   };
 }

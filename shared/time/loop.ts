@@ -4,9 +4,9 @@ import { InterruptibleWait } from './interruptible-wait.js';
 export interface LoopOptions {
   readonly name: string;
   /** One round. Returns after how many milliseconds the next one should begin. */
-  runOnce(): Promise<number>;
+  readonly runOnce: () => Promise<number>;
   /** A round that throws is reported, and followed by another after `retryMs`. */
-  onError(error: unknown): void;
+  readonly onError: (error: unknown) => void;
   /** Default 1,000. */
   readonly retryMs?: number;
 }

@@ -53,16 +53,20 @@ export function createRescuer(installation: Installation, trustedMs: () => numbe
 /** Puts back what Redis forgot; now and then a full pass: watermark, set-aside jobs, dependencies left half released. */
 export function createSweeper(installation: Installation, holder: string): Loop {
   let fullPassAt = 0;
+  let queuesWithWork: string[] = [];
   return dutyLoop(installation, 'sweep', SWEEP_MS, async () => {
     const { db } = installation;
     const [types, live] = await Promise.all([readServedTypes(db), readLiveWorkerIds(db)]);
-    if (performance.now() >= fullPassAt) {
-      await publishWatermark(db, [...new Set([...types.keys(), ...(await readQueuesWithWork(db))])], holder);
+    const isFullPass = performance.now() >= fullPassAt;
+    if (isFullPass) queuesWithWork = await readQueuesWithWork(db);
+    const queues = new Set([...types.keys(), ...queuesWithWork]);
+    if (isFullPass) {
+      await publishWatermark(db, [...queues], holder);
       for (const [queue, jobTypes] of types) await takeBackSetAside(installation, queue, jobTypes);
       await repairDependencies(installation);
       fullPassAt = performance.now() + FULL_PASS_MS;
     }
-    for (const [queue, jobTypes] of types) await sweepQueue(installation, queue, jobTypes, live);
+    for (const queue of queues) await sweepQueue(installation, queue, types.get(queue) ?? null, live);
     return jitter(SWEEP_MS);
   });
 }

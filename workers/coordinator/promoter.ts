@@ -32,7 +32,7 @@ export class Promoter {
     }
     this.cursor = (await promoteDue(this.installation, this.cursor, this.pushed)).cursor;
     this.remember(before, now);
-    const nextMs = await readNextDueMs(this.installation);
+    const nextMs = await readNextDueMs(this.installation, this.cursor);
     return Math.max(1, Math.min(TICK_MS, nextMs ?? TICK_MS));
   }
 

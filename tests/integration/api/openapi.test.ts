@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { writeFileSync } from 'node:fs';
+import { inline, toZod } from './check-answer.js';
 import { startTestApi, type TestApi } from './test-api.js';
 
 let api: TestApi;
@@ -8,7 +8,92 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-test('x', async () => {
-  const doc = await api.get('/api-docs.json');
-  writeFileSync('/tmp/doc.json', JSON.stringify(doc.body, null, 1));
+const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
+
+const operations = () =>
+  Object.entries(api.document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  );
+
+test('the document is OpenAPI 3.1 and names every route', async () => {
+  const { status, headers, body } = await api.get('/api-docs.json');
+  expect(status).toBe(200);
+  expect(headers['content-type']).toContain('application/json');
+  expect(body).toMatchObject({ openapi: '3.1.0', info: { title: 'Holdfast', version: expect.any(String) } });
+  const named = Object.entries(body.paths as object)
+    .flatMap(([path, methods]) =>
+      Object.keys(methods as object).map((method) => `${method.toUpperCase()} ${path}`),
+    )
+    .sort();
+  expect(named).toEqual([
+    'DELETE /api/jobs/{id}',
+    'GET /api/jobs',
+    'GET /api/jobs/metrics',
+    'GET /api/jobs/{id}',
+    'GET /api/jobs/{id}/events',
+    'GET /health',
+    'GET /health/live',
+    'GET /health/ready',
+    'GET /metrics',
+    'POST /api/jobs',
+    'POST /api/jobs/batch',
+    'POST /api/jobs/{id}/retry',
+  ]);
+});
+
+test('each operation has an id of its own, a summary, its parameters, a success and its errors', () => {
+  const ids = operations().map(({ operation }) => operation.operationId);
+  expect(new Set(ids).size).toBe(ids.length);
+  for (const { path, method, operation } of operations()) {
+    expect(METHODS).toContain(method);
+    expect(operation.summary).toEqual(expect.any(String));
+    const parameters = (operation.parameters ?? []) as { name: string; in: string; required: boolean }[];
+    const inPath = parameters.filter((one) => one.in === 'path').map(({ name }) => `{${name}}`);
+    expect(inPath).toEqual(path.match(/\{\w+\}/g) ?? []);
+    const statuses = Object.keys(operation.responses);
+    expect(statuses.some((status) => status.startsWith('2'))).toBe(true);
+    if (path.startsWith('/api/')) expect(statuses).toContain('503');
+    for (const answer of Object.values(operation.responses)) {
+      expect((answer as { description?: string }).description).toEqual(expect.any(String));
+    }
+  }
+});
+
+test('every reference leads somewhere, no schema is left over, and every schema can be read', () => {
+  const { schemas } = api.document.components;
+  const text = JSON.stringify(api.document);
+  for (const [name, schema] of Object.entries(schemas)) {
+    expect(text).toContain(`"#/components/schemas/${name}"`);
+    toZod(api.document, schema);
+  }
+  expect(inline(api.document, api.document.paths)).toBeDefined();
+});
+
+test('the examples fit their schemas', () => {
+  let examples = 0;
+  for (const schema of Object.values(api.document.components.schemas)) {
+    for (const example of (schema.examples ?? []) as unknown[]) {
+      examples++;
+      expect(toZod(api.document, schema).safeParse(example)).toMatchObject({ success: true });
+    }
+  }
+  expect(examples).toBeGreaterThan(4);
+});
+
+test('Swagger UI is served under a policy that allows no foreign and no inline script', async () => {
+  const page = await api.get('/api-docs');
+  expect(page.status).toBe(200);
+  expect(page.headers['content-type']).toContain('text/html');
+  const policy = String(page.headers['content-security-policy']);
+  expect(policy).toContain("default-src 'self'");
+  expect(policy).not.toContain('script-src');
+  const linked = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, address]) => address ?? '');
+  expect(linked).toHaveLength(4);
+  expect(page.text).not.toMatch(/<script>|<style>|onload=/);
+  for (const address of linked) {
+    const { status, text } = await api.get(address);
+    expect([address, status, text.length > 100]).toEqual([address, 200, true]);
+  }
+  expect((await api.get('/api-docs/..%2fpackage.json')).status).toBe(404);
+  expect((await api.get('/api-docs/constructor')).status).toBe(404);
 });

@@ -4,6 +4,7 @@ import { buildServer } from '../../../api/build-server.js';
 import type { Installation } from '../../../shared/installation.js';
 import { silentLogger, type Logger } from '../../../shared/observe/logger.js';
 import { createMetrics, type Metrics } from '../../../shared/observe/metrics.js';
+import { createAnswerCheck, type ApiDocument } from './check-answer.js';
 import { createTestInstallation, type TestInstallation } from '../../support/test-installation.js';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -19,6 +20,7 @@ export interface Answer {
 
 export interface ApiServer {
   readonly app: FastifyInstance;
+  readonly document: ApiDocument;
   readonly metrics: Metrics;
   readonly url: string;
   /** Anything at all, such as a body that is no JSON. */
@@ -34,7 +36,10 @@ export interface ApiServerOptions {
   readonly bodyLimit?: number;
 }
 
-/** A server that listens, on a port of its own. Stopping it leaves the installation open. */
+/**
+ * A server that listens, on a port of its own; every answer is held against its own document. Stopping it leaves the
+ * installation open.
+ */
 export async function startApi(
   installation: Installation,
   { logger = silentLogger, bodyLimit }: ApiServerOptions = {},
@@ -43,17 +48,21 @@ export async function startApi(
   const app = await buildServer({ installation, metrics, logger, bodyLimit });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   const dispatcher = new Agent();
+  const document = app.swagger() as unknown as ApiDocument;
+  const checkAnswer = createAnswerCheck(document);
 
   async function ask(method: Method, path: string, body?: string, headers: Headers = {}): Promise<Answer> {
     const answer = await request(`${url}${path}`, { method, headers, body: body ?? null, dispatcher });
     const text = await answer.body.text();
     const isJson = String(answer.headers['content-type']).startsWith('application/json');
     const parsed: unknown = isJson ? JSON.parse(text) : undefined;
+    if (isJson) checkAnswer(method, path, answer.statusCode, parsed);
     return { status: answer.statusCode, headers: answer.headers, text, body: parsed };
   }
 
   return {
     app,
+    document,
     metrics,
     url,
     ask,
