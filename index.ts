@@ -25,8 +25,11 @@ export {
 export type { Dependency, DependencyPolicy, NewJob, SubmittedJob } from './shared/jobs/new-job.js';
 export type { JobDetail, JobRow } from './shared/jobs/read-job.js';
 export type { RetryPolicy } from './shared/jobs/retry-policy.js';
+export { createEventHub, type EventHub, type HoldfastEvents } from './shared/observe/events.js';
+export { createMetrics, type Metrics } from './shared/observe/metrics.js';
 export { createLogger, type Logger } from './shared/observe/logger.js';
 export { migrate } from './shared/postgres/migrate.js';
 export type { QueryTarget } from './shared/postgres/query-target.js';
 export { createWorker, type Worker, type WorkerOptions } from './workers/create-worker.js';
 export { Coordinator, type CoordinatorOptions } from './workers/coordinator/coordinator.js';
+export { builtInJobs, type BuiltInJobSettings } from './workers/handlers/index.js';

@@ -4,6 +4,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Installation } from '../shared/installation.js';
 import { createJobMeasurer } from '../shared/jobs/measure-jobs.js';
+import { readHealth } from '../shared/jobs/read-health.js';
 import { SubmitCoalescer } from '../shared/jobs/submit-coalescer.js';
 import type { Logger } from '../shared/observe/logger.js';
 import type { Metrics } from '../shared/observe/metrics.js';
@@ -56,7 +57,11 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply, logger),
   });
   const measurer = createJobMeasurer(installation.db);
-  metrics.readDepthsFrom(async () => toDepthReading(await measurer.read()));
+  metrics.readDepthsFrom(async () => {
+    // Measures may come from memory; whether PostgreSQL is there must not.
+    const [measures] = await Promise.all([measurer.read(), readHealth(installation.db)]);
+    return toDepthReading(measures);
+  });
   const follower = createJobFollower(installation);
   app.addHook('preClose', () => follower.close());
   const coalescer = new SubmitCoalescer(installation);

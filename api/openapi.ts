@@ -71,6 +71,7 @@ const MEANINGS = {
   409: 'It cannot be done as things stand; `code` says why.',
   413: 'The body is too large.',
   415: 'The body is not JSON.',
+  500: 'Something went wrong here; `request_id` finds it in the logs.',
   503: 'PostgreSQL is away, or this process has too much to do. Try again after `Retry-After` seconds.',
   504: 'Looking for it took too long.',
 } as const;
@@ -86,7 +87,7 @@ export function answers(
   ...errors: ErrorStatus[]
 ): Record<number, unknown> {
   const described: Record<number, unknown> = { ...successes };
-  for (const status of errors) {
+  for (const status of [...errors, 500] as const) {
     described[status] = {
       description: MEANINGS[status],
       content: { 'application/json': { schema: errorAnswer } },

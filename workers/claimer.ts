@@ -77,7 +77,7 @@ export class Claimer {
     const batchNo = ledger.begin();
     let jobs: ClaimedJob[] = [];
     try {
-      jobs = await run({ workerId, batchNo, jobTypes, maySuspect: !running.hasSuspect });
+      jobs = await run({ workerId, batchNo, jobTypes, mayClaimSuspect: !running.hasSuspect });
     } finally {
       ledger.end(batchNo, jobs);
     }

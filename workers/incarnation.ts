@@ -1,6 +1,7 @@
 import { composeServices, type Service } from '../shared/lifecycle/service.js';
 import type { Installation } from '../shared/installation.js';
 import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
+import { release } from '../shared/jobs/outcome.js';
 import {
   markWorkerStopped,
   newWorkerId,
@@ -14,7 +15,7 @@ import { Claimer } from './claimer.js';
 import { Consumer } from './consumer.js';
 import { executeJob } from './executor.js';
 import { createHeartbeat } from './heartbeat.js';
-import { RunningAttempts } from './running-attempts.js';
+import { isSuspect, RunningAttempts } from './running-attempts.js';
 import { Settler } from './settler.js';
 import { Slots } from './slots.js';
 import type { ResolvedSettings } from './worker-settings.js';
@@ -140,6 +141,11 @@ export class Incarnation implements Service {
   }
 
   private async execute(job: ClaimedJob): Promise<void> {
+    // Claims under way at the same time may each bring one.
+    if (isSuspect(job) && this.running.hasSuspect) {
+      this.settler.add(release({ job, durationMs: 0, logs: [] }, 'a process runs one suspect at a time'));
+      return;
+    }
     const { jobs, retryPolicy } = this.settings;
     const outcome = await executeJob(job, {
       jobs,

@@ -1,3 +1,4 @@
+import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
 import type { AbortCause } from '../shared/jobs/decide-outcome.js';
 import { SUSPECT_AFTER_LOSSES } from '../shared/jobs/job-state.js';
 import { attemptKey } from '../shared/jobs/outcome.js';
@@ -35,13 +36,13 @@ export class RunningAttempts {
 
   add(attempt: Attempt): void {
     this.attempts.set(attemptKey(attempt.job), attempt);
-    if (isSuspect(attempt)) this.suspects++;
+    if (isSuspect(attempt.job)) this.suspects++;
     // Before the handler runs: it may block the loop at once, and for ever.
     this.times[1] = Math.min(this.times[1] ?? Infinity, attempt.deadlineMs);
   }
 
   delete(attempt: Attempt): void {
-    if (this.attempts.delete(attemptKey(attempt.job)) && isSuspect(attempt)) this.suspects--;
+    if (this.attempts.delete(attemptKey(attempt.job)) && isSuspect(attempt.job)) this.suspects--;
   }
 
   abortAll(cause: AbortCause, graceMs: number): void {
@@ -61,4 +62,5 @@ export class RunningAttempts {
   }
 }
 
-const isSuspect = (attempt: Attempt): boolean => attempt.job.lostCount >= SUSPECT_AFTER_LOSSES;
+/** Lost with its process before: it may be what ended it. */
+export const isSuspect = (job: ClaimedJob): boolean => job.lostCount >= SUSPECT_AFTER_LOSSES;

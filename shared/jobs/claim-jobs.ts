@@ -1,5 +1,11 @@
 import type { QueryTarget } from '../postgres/query-target.js';
-import { CLAIM_ASSIGNMENTS, CLAIMED_COLUMNS, type ClaimedJob } from './claimed-job.js';
+import {
+  CLAIM_ASSIGNMENTS,
+  CLAIMED_COLUMNS,
+  RECORD_BATCH,
+  WORKER_IS_ALIVE,
+  type ClaimedJob,
+} from './claimed-job.js';
 import { SUSPECT_AFTER_LOSSES } from './job-state.js';
 
 export interface ClaimRequest {
@@ -7,7 +13,7 @@ export interface ClaimRequest {
   /** Numbers the worker's claims: the row of claim_batches by which a lost reply is found again. */
   readonly batchNo: number;
   readonly jobTypes: readonly string[];
-  readonly maySuspect: boolean;
+  readonly mayClaimSuspect: boolean;
 }
 
 /**
@@ -26,11 +32,9 @@ const CLAIM_JOBS = `
        AND job_type = ANY ($3::text[]) AND (lost_count < $5 OR $6)
        AND (SELECT set_config('lock_timeout', '300ms', true)) IS NOT NULL
        AND queue <> ALL (ARRAY(SELECT name FROM queues WHERE paused_at IS NOT NULL))
-       AND EXISTS (SELECT 1 FROM workers WHERE workers.id = $1 AND dead_at IS NULL AND stopped_at IS NULL)
+       AND ${WORKER_IS_ALIVE}
     RETURNING ${CLAIMED_COLUMNS}
-  ), batch AS (
-    INSERT INTO claim_batches (worker_id, batch_no, job_ids)
-    SELECT $1, $4::bigint, array_agg(id) FROM claimed HAVING count(*) > 0
+  ), batch AS (${RECORD_BATCH}
   )
   SELECT * FROM claimed`;
 
@@ -40,14 +44,14 @@ export async function claimJobs(
   ids: readonly number[],
   request: ClaimRequest,
 ): Promise<ClaimedJob[]> {
-  const { workerId, batchNo, jobTypes, maySuspect } = request;
+  const { workerId, batchNo, jobTypes, mayClaimSuspect } = request;
   const { rows } = await target.query(CLAIM_JOBS, [
     workerId,
     ids,
     jobTypes,
     batchNo,
     SUSPECT_AFTER_LOSSES,
-    maySuspect,
+    mayClaimSuspect,
   ]);
   return (rows as ClaimedJob[]).map((job) => ({ ...job, batchNo }));
 }

@@ -1,6 +1,12 @@
 import type { Database } from '../postgres/create-database.js';
 import type { ClaimRequest } from './claim-jobs.js';
-import { CLAIM_ASSIGNMENTS, CLAIMED_COLUMNS, type ClaimedJob } from './claimed-job.js';
+import {
+  CLAIM_ASSIGNMENTS,
+  CLAIMED_COLUMNS,
+  RECORD_BATCH,
+  WORKER_IS_ALIVE,
+  type ClaimedJob,
+} from './claimed-job.js';
 import { SUSPECT_AFTER_LOSSES } from './job-state.js';
 
 export interface ReadySearch {
@@ -34,11 +40,9 @@ const CLAIM_READY = `
   ), claimed AS (
     UPDATE jobs SET ${CLAIM_ASSIGNMENTS}
      WHERE id = ANY (ARRAY(SELECT id FROM chosen)) AND status = 'pending'
-       AND EXISTS (SELECT 1 FROM workers WHERE workers.id = $1 AND dead_at IS NULL AND stopped_at IS NULL)
+       AND ${WORKER_IS_ALIVE}
     RETURNING ${CLAIMED_COLUMNS}
-  ), batch AS (
-    INSERT INTO claim_batches (worker_id, batch_no, job_ids)
-    SELECT $1, $4::bigint, array_agg(id) FROM claimed HAVING count(*) > 0
+  ), batch AS (${RECORD_BATCH}
   )
   SELECT * FROM claimed`;
 
@@ -48,14 +52,14 @@ export async function claimReady(
   search: ReadySearch,
   request: ClaimRequest,
 ): Promise<ClaimedJob[]> {
-  const { workerId, batchNo, jobTypes, maySuspect } = request;
+  const { workerId, batchNo, jobTypes, mayClaimSuspect } = request;
   const values = [
     workerId,
     search.queue,
     jobTypes,
     batchNo,
     SUSPECT_AFTER_LOSSES,
-    maySuspect,
+    mayClaimSuspect,
     search.count,
     search.readyForMs,
   ];

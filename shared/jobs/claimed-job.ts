@@ -25,3 +25,11 @@ export const CLAIMED_COLUMNS = `id, attempt, job_type AS "jobType", queue, prior
 /** What the claims write. No index knows these columns, so that the update is HOT. */
 export const CLAIM_ASSIGNMENTS = `status = 'running', attempt = attempt + 1, worker_id = $1, started_at = now(), updated_at = now(),
   set_aside_at = NULL, progress = NULL`;
+
+/** $1 is the worker: a claim of one that was declared dead takes nothing. */
+export const WORKER_IS_ALIVE = `EXISTS (SELECT 1 FROM workers WHERE workers.id = $1 AND dead_at IS NULL AND stopped_at IS NULL)`;
+
+/** The way from the worker ($1) to what it claimed, under the number of the claim ($4). */
+export const RECORD_BATCH = `
+    INSERT INTO claim_batches (worker_id, batch_no, job_ids)
+    SELECT $1, $4::bigint, array_agg(id) FROM claimed HAVING count(*) > 0`;

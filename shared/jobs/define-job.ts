@@ -4,10 +4,10 @@ import type { RetryPolicy } from './retry-policy.js';
 
 /** What a handler may log; lines are kept with the attempt in `job_executions`, capped. */
 export interface JobLog {
-  debug(message: string): void;
-  info(message: string): void;
-  warn(message: string): void;
-  error(message: string): void;
+  readonly debug: (message: string) => void;
+  readonly info: (message: string) => void;
+  readonly warn: (message: string) => void;
+  readonly error: (message: string) => void;
 }
 
 /** What a handler is given besides its payload. */
@@ -25,14 +25,14 @@ export interface JobContext<Result = unknown> {
   readonly signal: AbortSignal;
   readonly log: JobLog;
   /** Reports how far the work is, 0 to 100; shown with the job within about a second. */
-  progress(percent: number): void;
+  readonly progress: (percent: number) => void;
   /**
    * Completes the job inside the caller's own transaction: the handler's writes and the completion commit together or
    * not at all. What the handler returns afterwards is ignored.
    *
    * @throws HoldfastError `already_finished` when this attempt no longer owns the job; let it roll the transaction back.
    */
-  complete(tx: QueryTarget, result?: Result): Promise<void>;
+  readonly complete: (tx: QueryTarget, result?: Result) => Promise<void>;
 }
 
 /** A job type: its name, the shape of its payload, how it is run and retried. */

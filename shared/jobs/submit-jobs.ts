@@ -27,7 +27,9 @@ export async function submitJobs(
   });
   events.emit(
     'submitted',
-    jobs.map(({ jobType, queue = 'default' }) => ({ jobType, queue })),
+    jobs
+      .filter((_job, index) => !toSubmitted(inserted[index]!).isExisting)
+      .map(({ jobType, queue = 'default' }) => ({ jobType, queue })),
   );
   void dispatchJobs(
     installation,

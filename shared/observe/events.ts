@@ -24,6 +24,8 @@ export interface HoldfastEvents {
       errorMessage?: string;
     }[],
   ];
+  /** By the API, the client or the command line; what SQL cancels is not told. */
+  cancelled: [event: { id: number; jobType: string; queue: string }];
   ownershipLost: [event: { jobIds: readonly number[]; workerId: string }];
   settleDelayed: [event: { waiting: number; error: unknown }];
   rescued: [event: { workerId: string; jobIds: readonly number[] }];

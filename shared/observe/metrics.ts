@@ -120,6 +120,7 @@ function countJobs(registry: Registry, events: EventHub): Stop {
       for (const job of jobs) waits(job.queue).observe(Math.max(job.waitMs, 0) / 1_000);
     },
     claimMissed: ({ count }) => missed.inc(count),
+    cancelled: ({ jobType }) => processed(jobType, 'cancelled').inc(),
     settled: (outcomes) => {
       tally(outcomes, (outcome) => processed(outcome.jobType, outcome.kind));
       const failures = outcomes.filter(({ kind }) => kind === 'retried' || kind === 'dead_letter');

@@ -39,7 +39,8 @@ const types = {
     if (oid === INT8_OID) return Number;
     if (oid === INT8_ARRAY_OID)
       return (text: string) => (text === '{}' ? [] : text.slice(1, -1).split(',').map(Number));
-    return pg.types.getTypeParser(oid, format);
+    const parse: (text: string) => unknown = pg.types.getTypeParser(oid, format as 'text');
+    return parse;
   },
 };
 

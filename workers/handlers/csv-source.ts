@@ -102,7 +102,7 @@ function openError(error: unknown, path: string): unknown {
     case 'ENAMETOOLONG':
       return new PermanentError('The path is not one a file can have. Correct it in the payload.');
     default:
-      return new TransientError(`${path} could not be opened: ${messageOf(error)}. It is tried again.`, {
+      return new TransientError(`${path} could not be opened: ${messageOf(error)}.`, {
         cause: error,
       });
   }

@@ -77,7 +77,7 @@ export function networkError(error: unknown, where: string, signal: AbortSignal)
   }
   return new TransientError(
     `The request to ${where} did not get through: ${messageOf(error)}. ` +
-      'It is tried again; if it keeps failing, check the address and that the workers can reach it.',
+      'If it keeps failing, check the address and that the workers can reach it.',
     { cause: error },
   );
 }

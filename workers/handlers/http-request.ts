@@ -167,6 +167,6 @@ function target({ method, url }: Payload): string {
 function timeoutError(request: Payload): TransientError {
   return new TransientError(
     `${target(request)} did not finish within ${request.timeout_ms} ms. ` +
-      'It is tried again; if the endpoint needs longer, raise timeout_ms in the payload.',
+      'If the endpoint needs longer, raise timeout_ms in the payload.',
   );
 }

@@ -23,8 +23,8 @@ export function statusError(response: RefusedResponse, now: number = Date.now())
   if (!isTransientStatus(response.status)) return new PermanentError(`${what} ${adviceFor(response)}`);
   const delayMs = retryAfterMs(response.headers['retry-after'], now);
   // A server that says "0" would be asked again at once, over and over; the backoff is kinder.
-  if (delayMs === undefined || delayMs === 0) return new TransientError(`${what} It is tried again.`);
-  return new RetryAfterError(delayMs, `${what} The server asks to wait; it is tried again in ${delayMs} ms.`);
+  if (delayMs === undefined || delayMs === 0) return new TransientError(`${what}`);
+  return new RetryAfterError(delayMs, `${what} The server asks to wait ${delayMs} ms.`);
 }
 
 function isTransientStatus(status: number): boolean {

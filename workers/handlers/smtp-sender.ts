@@ -98,7 +98,7 @@ function smtpError(error: NodemailerError): Error {
   const isPermanent =
     reply === undefined ? PERMANENT_CODES.has(error.code ?? '') : reply >= 500 && reply < 600;
   if (!isPermanent) {
-    return new TransientError(`The mail server did not take the message: ${said}. It is tried again.`, {
+    return new TransientError(`The mail server did not take the message: ${said}.`, {
       cause: error,
     });
   }

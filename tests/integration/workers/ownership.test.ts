@@ -39,7 +39,7 @@ const request = (workerId: string, batchNo = 1) => ({
   workerId,
   batchNo,
   jobTypes: ['held'],
-  maySuspect: true,
+  mayClaimSuspect: true,
 });
 const submitSql = async (columns = '', values = '') =>
   (
@@ -327,5 +327,26 @@ describe('a worker', () => {
     expect(await row(stuck!.id)).toMatchObject({ status: 'pending', retry_count: 0, attempt: 1 });
     expect(await attempts(stuck!.id)).toEqual([[1, 'released', expect.any(String)]]);
     expect(await db.sql('SELECT 1 FROM claim_batches')).toEqual([]);
+  });
+
+  test('runs one suspect at a time, and all others beside it', async () => {
+    const first = held.count;
+    await db.sql(`INSERT INTO jobs (job_type, lost_count) VALUES ('held', 2), ('held', 3), ('held', 0)`);
+    await start({ pollIntervalMs: 100 });
+    const runs = [await held.run(first), await held.run(first + 1)];
+    const lossesOfRunning = async () =>
+      (
+        await db.sql<{ lost_count: number }>(
+          `SELECT lost_count FROM jobs WHERE status = 'running' ORDER BY 1`,
+        )
+      ).map((r) => r.lost_count);
+    expect((await lossesOfRunning()).filter((losses) => losses > 0)).toHaveLength(1);
+    expect(held.count).toBe(first + 2);
+    for (const run of runs) run.end();
+    (await held.run(first + 2)).end();
+    await eventually(
+      'all are completed',
+      async () => (await db.sql(`SELECT 1 FROM jobs WHERE completed_at IS NULL`)).length === 0,
+    );
   });
 });

@@ -1,0 +1,73 @@
+import { Agent, request } from 'undici';
+
+export interface ReceivedEvent {
+  readonly event: string;
+  readonly id: string;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- whatever the API says; the tests look into it
+  readonly data: any;
+}
+
+export interface EventReader {
+  readonly status: number;
+  readonly headers: Record<string, string | string[] | undefined>;
+  /** The next event; undefined when the stream has ended. */
+  next(): Promise<ReceivedEvent | undefined>;
+  /** All that comes until the stream ends. */
+  rest(): Promise<ReceivedEvent[]>;
+  close(): Promise<void>;
+}
+
+/** Reads server-sent events, over a connection of its own. */
+export async function readEvents(url: string, lastEventId?: string): Promise<EventReader> {
+  const dispatcher = new Agent();
+  const headers = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
+  const answer = await request(url, { dispatcher, headers });
+  const blocks = readBlocks(answer.body);
+
+  async function next(): Promise<ReceivedEvent | undefined> {
+    for (;;) {
+      const { done, value } = await blocks.next();
+      if (done) return undefined;
+      const event = parseBlock(value);
+      if (event) return event;
+    }
+  }
+  return {
+    status: answer.statusCode,
+    headers: answer.headers,
+    next,
+    rest: async () => {
+      const all: ReceivedEvent[] = [];
+      for (let event = await next(); event; event = await next()) all.push(event);
+      return all;
+    },
+    close: async () => {
+      // What is still unread is not wanted.
+      answer.body.on('error', () => undefined);
+      await dispatcher.destroy();
+    },
+  };
+}
+
+async function* readBlocks(chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  let text = '';
+  for await (const chunk of chunks) {
+    text += chunk.toString('utf8');
+    const blocks = text.split('\n\n');
+    text = blocks.pop() ?? '';
+    yield* blocks;
+  }
+}
+
+/** Undefined: a comment, or how long to wait before coming back. */
+function parseBlock(block: string): ReceivedEvent | undefined {
+  const fields = new Map(
+    block.split('\n').map((line): [string, string] => {
+      const colon = line.indexOf(': ');
+      return [line.slice(0, colon), line.slice(colon + 2)];
+    }),
+  );
+  const data = fields.get('data');
+  if (data === undefined) return undefined;
+  return { event: fields.get('event') ?? '', id: fields.get('id') ?? '', data: JSON.parse(data) as unknown };
+}

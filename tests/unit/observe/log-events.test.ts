@@ -1,0 +1,79 @@
+import { beforeEach, expect, test } from '@jest/globals';
+import { createEventHub, type EventHub } from '../../../shared/observe/events.js';
+import { logEvents } from '../../../shared/observe/log-events.js';
+import type { LogFields, Logger } from '../../../shared/observe/logger.js';
+
+let events: EventHub;
+let lines: { level: string; message: string; fields: LogFields | undefined }[];
+let nowMs: number;
+let stop: () => void;
+beforeEach(() => {
+  events = createEventHub();
+  lines = [];
+  nowMs = 0;
+  const at = (level: string) => (message: string, fields?: LogFields) =>
+    void lines.push({ level, message, fields });
+  const logger: Logger = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+  stop = logEvents(events, logger, () => nowMs);
+});
+
+const levels = () => lines.map(({ level }) => level);
+const outcome = { attempt: 1, jobType: 'a', queue: 'q', durationMs: 20 };
+const away = new Error('connect ECONNREFUSED');
+
+test('says nothing of jobs that simply complete', () => {
+  events.emit('submitted', [{ jobType: 'a', queue: 'q' }]);
+  events.emit('claimed', [{ id: 1, attempt: 1, jobType: 'a', queue: 'q', waitMs: 1 }]);
+  events.emit('settled', [{ ...outcome, id: 1, kind: 'completed' }]);
+  expect(lines).toEqual([]);
+});
+
+test('a line for alike failures of a batch: retries at info, dead letters at warn', () => {
+  const failed = { ...outcome, kind: 'dead_letter', errorClass: 'permanent', errorMessage: 'no' } as const;
+  events.emit('settled', [
+    ...Array.from({ length: 300 }, (_, id) => ({ ...outcome, id, kind: 'retried' as const })),
+    { ...failed, id: 1_000 },
+    { ...failed, id: 1_001, jobType: 'b' },
+  ]);
+  expect(levels()).toEqual(['info', 'warn', 'warn']);
+  expect(lines[0]?.fields).toMatchObject({ jobType: 'a', count: 300, jobIds: [0, 1, 2, 3, 4] });
+  expect(lines[2]?.fields).toMatchObject({ jobType: 'b', error: 'no', jobIds: [1_001] });
+});
+
+test('Redis away and back: one line for each transition, however many workers notice it', () => {
+  events.emit('redisBack');
+  events.emit('redisAway', { error: away });
+  events.emit('redisAway', { error: away });
+  events.emit('redisBack');
+  events.emit('redisBack');
+  expect(levels()).toEqual(['warn', 'info']);
+  expect(lines[0]?.fields).toEqual({ error: 'connect ECONNREFUSED' });
+});
+
+test('what repeats while something is away is told once in ten seconds, with how much it was', () => {
+  for (nowMs = 0; nowMs < 25_000; nowMs += 1_000) {
+    events.emit('dispatchFailed', { queue: 'q', count: 2, error: away });
+    events.emit('settleDelayed', { waiting: 5, error: away });
+  }
+  expect(levels()).toEqual(Array(6).fill('warn'));
+  const pushes = lines.filter(({ message }) => message.includes('pushed'));
+  expect(pushes.map(({ fields }) => fields?.['count'])).toEqual([2, 20, 20]);
+});
+
+test('workers, rescues, lost ownership, leadership and sweeps are told', () => {
+  events.emit('workerDied', { workerId: 'w' });
+  events.emit('rescued', { workerId: 'w', jobIds: [1, 2] });
+  events.emit('ownershipLost', { workerId: 'w', jobIds: [1] });
+  events.emit('leading', { term: 2 });
+  events.emit('swept', { queue: 'q', missing: 3, rebuilt: false });
+  events.emit('leadershipLost', { reason: 'stopping' });
+  events.emit('garbageDropped', { queue: 'q', count: 1 });
+  expect(levels()).toEqual(['warn', 'warn', 'warn', 'info', 'info', 'info', 'warn']);
+});
+
+test('nothing is told after it was stopped', () => {
+  stop();
+  events.emit('workerDied', { workerId: 'w' });
+  expect(lines).toEqual([]);
+  expect(events.eventNames()).toEqual([]);
+});
