@@ -28,8 +28,13 @@ export function createJobFollower({ db, logger }: Installation): JobFollower {
 
   async function runOnce(): Promise<number> {
     if (followers.size === 0) return IDLE_MS;
-    const jobs = await readFollowed(db, [...new Set(followers.values())]);
-    await Promise.all([...followers].map(async ([follower, id]) => follower.look(jobs.get(id))));
+    // Whoever comes while this reads is for the next round: a job that was not asked for would look like a deleted one.
+    const present = [...followers];
+    const jobs = await readFollowed(db, [...new Set(present.map(([, id]) => id))]);
+    const looks = present.map(async ([follower, id]) => {
+      if (followers.has(follower)) await follower.look(jobs.get(id));
+    });
+    await Promise.all(looks);
     return ROUND_MS;
   }
 

@@ -24,7 +24,7 @@ async function work(...jobs: AnyJobDefinition[]): Promise<void> {
   await worker.start();
 }
 const submit = async (job_type: string, more: object = {}) =>
-  (await api.post('/api/jobs', { job_type, payload: {}, ...more })).body.job_id as number;
+  (await api.post('/api/jobs', { job_type, payload: {}, ...more })).body.job_id;
 async function follow(id: number, lastEventId?: string): Promise<EventReader> {
   const reader = await readEvents(`${api.url}/api/jobs/${id}/events`, lastEventId);
   readers.push(reader);
@@ -109,8 +109,8 @@ test('a job that is cancelled, or deleted, ends its stream', async () => {
   const [one, two] = [await follow(cancelled), await follow(deleted)];
   await api.delete(`/api/jobs/${cancelled}`);
   await api.sql('DELETE FROM jobs WHERE id = $1', [deleted]);
-  expect((await one.rest()).map(({ data }) => data.status as string)).toEqual(['pending', 'cancelled']);
-  expect((await two.rest()).map(({ data }) => data.status as string)).toEqual(['pending']);
+  expect((await one.rest()).map(({ data }) => data.status)).toEqual(['pending', 'cancelled']);
+  expect((await two.rest()).map(({ data }) => data.status)).toEqual(['pending']);
 });
 
 test('is 404 for no job, and 400 for an id that was never sent', async () => {
@@ -138,6 +138,6 @@ test('a hundred listeners of twenty jobs are all told', async () => {
   for (const reader of all) await reader.next();
   await Promise.all(ids.map((id) => api.delete(`/api/jobs/${id}`)));
   for (const reader of all) {
-    expect((await reader.rest()).map(({ data }) => data.status as string)).toEqual(['cancelled']);
+    expect((await reader.rest()).map(({ data }) => data.status)).toEqual(['cancelled']);
   }
 });

@@ -4,6 +4,7 @@ import { buildServer } from '../../../api/build-server.js';
 import type { Installation } from '../../../shared/installation.js';
 import { silentLogger, type Logger } from '../../../shared/observe/logger.js';
 import { createMetrics, type Metrics } from '../../../shared/observe/metrics.js';
+import type { AnswerBody } from './answer-body.js';
 import { createAnswerCheck, type ApiDocument } from './check-answer.js';
 import { createTestInstallation, type TestInstallation } from '../../support/test-installation.js';
 
@@ -14,8 +15,7 @@ export interface Answer {
   readonly status: number;
   readonly headers: Record<string, string | string[] | undefined>;
   readonly text: string;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- whatever the API says; the tests look into it
-  readonly body: any;
+  readonly body: AnswerBody;
 }
 
 export interface ApiServer {
@@ -57,7 +57,7 @@ export async function startApi(
     const isJson = String(answer.headers['content-type']).startsWith('application/json');
     const parsed: unknown = isJson ? JSON.parse(text) : undefined;
     if (isJson) checkAnswer(method, path, answer.statusCode, parsed);
-    return { status: answer.statusCode, headers: answer.headers, text, body: parsed };
+    return { status: answer.statusCode, headers: answer.headers, text, body: parsed as AnswerBody };
   }
 
   return {

@@ -57,7 +57,7 @@ test('what repeats while something is away is told once in ten seconds, with how
   }
   expect(levels()).toEqual(Array(6).fill('warn'));
   const pushes = lines.filter(({ message }) => message.includes('pushed'));
-  expect(pushes.map(({ fields }) => fields?.['count'])).toEqual([2, 20, 20]);
+  expect(pushes.map(({ fields }) => fields?.count)).toEqual([2, 20, 20]);
 });
 
 test('workers, rescues, lost ownership, leadership and sweeps are told', () => {
