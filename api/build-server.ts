@@ -20,6 +20,7 @@ import { addJobEventRoutes } from './routes/job-events.js';
 import { addJobRoutes } from './routes/jobs.js';
 import { addMetricsRoutes } from './routes/metrics.js';
 import { addSubmitRoutes } from './routes/submit.js';
+import { refuseConnection } from './refuse-connection.js';
 import { serveDocs } from './swagger-ui.js';
 import { validateWithZod } from './validation.js';
 
@@ -54,6 +55,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     // Requests that came before the end are answered.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 1_000 },
+    clientErrorHandler: refuseConnection,
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply, logger),
   });
   const measurer = createJobMeasurer(installation.db);

@@ -33,14 +33,18 @@ export interface Database extends QueryTarget {
 const INT8_OID = 20;
 const INT8_ARRAY_OID = 1016;
 
+const parserOf = pg.types.getTypeParser as (
+  oid: number,
+  format?: 'text' | 'binary',
+) => (value: string) => unknown;
+
 /** Ids are JSON integers; 2^53 of them outlast any installation. */
 const types = {
   getTypeParser: (oid: number, format?: 'text' | 'binary') => {
     if (oid === INT8_OID) return Number;
     if (oid === INT8_ARRAY_OID)
       return (text: string) => (text === '{}' ? [] : text.slice(1, -1).split(',').map(Number));
-    const parse: (text: string) => unknown = pg.types.getTypeParser(oid, format as 'text');
-    return parse;
+    return parserOf(oid, format);
   },
 };
 

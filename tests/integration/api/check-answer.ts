@@ -43,8 +43,8 @@ export function createAnswerCheck(document: ApiDocument) {
     const address = url.split('?')[0] ?? '';
     const path = patterns.find(({ pattern }) => pattern.test(address))?.path;
     const operation = path === undefined ? undefined : document.paths[path]?.[method.toLowerCase()];
-    // Addresses that do not exist, or that the document leaves out.
-    if (!operation) return;
+    // Addresses that do not exist, or that the document leaves out; and what never came to a route.
+    if (!operation || status === 431) return;
     const schema = operation.responses[status]?.content?.['application/json']?.schema;
     const name = `${method} ${path ?? ''} ${status}`;
     if (!schema) throw new Error(`${name} is not documented`);

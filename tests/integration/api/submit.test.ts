@@ -243,6 +243,11 @@ describe('what is no proper request', () => {
     }
   });
 
+  test('headers that are too large are 431 in the same shape', async () => {
+    const answer = await api.get('/health/live', { 'x-large': 'x'.repeat(20_000) });
+    expect(answer).toMatchObject({ status: 431, body: { success: false, code: 'validation_failed' } });
+  });
+
   test('an address that cannot be decoded is 400', async () => {
     expect(await api.get('/api/jobs/%zz')).toMatchObject({
       status: 400,
