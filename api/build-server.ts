@@ -14,7 +14,7 @@ import { createJobFollower } from './job-follower.js';
 import { acceptJson } from './json-body.js';
 import { chooseRequestId, observeRequests } from './observe-requests.js';
 import { describeApi } from './openapi.js';
-import { toDepthReading } from './depth-reading.js';
+import { toDepthReading } from '../shared/jobs/depth-reading.js';
 import { addHealthRoutes } from './routes/health.js';
 import { addJobEventRoutes } from './routes/job-events.js';
 import { addJobRoutes } from './routes/jobs.js';

@@ -2,12 +2,13 @@
 import type { Config } from '../config/load-config.js';
 import { openInstallation, type Installation } from '../shared/installation.js';
 import type { AnyJobDefinition } from '../shared/jobs/define-job.js';
-import { createJobMeasurer, type JobMeasurer } from '../shared/jobs/measure-jobs.js';
+import { toDepthReading } from '../shared/jobs/depth-reading.js';
+import { createJobMeasurer } from '../shared/jobs/measure-jobs.js';
 import { composeServices, type Service } from '../shared/lifecycle/service.js';
 import { createEventHub } from '../shared/observe/events.js';
 import { logEvents } from '../shared/observe/log-events.js';
 import type { Logger } from '../shared/observe/logger.js';
-import { createMetrics, type DepthReading, type Metrics } from '../shared/observe/metrics.js';
+import { createMetrics, type Metrics } from '../shared/observe/metrics.js';
 import { Coordinator } from './coordinator/coordinator.js';
 import { createWorker, type Worker } from './create-worker.js';
 import { builtInJobs } from './handlers/index.js';
@@ -97,7 +98,8 @@ async function composeProcess(
   });
   try {
     const measurer = createJobMeasurer(installation.db);
-    metrics.readDepthsFrom(() => readDepths(measurer));
+    // An installation's gauges are the same from whichever process they are read.
+    metrics.readDepthsFrom(async () => toDepthReading(await measurer.read()));
     const parts = build(installation);
     const readiness = createReadiness(role, logger, parts);
     const statusServer = createStatus(config, installation, metrics, parts, readiness);
@@ -117,16 +119,6 @@ async function composeProcess(
     await installation.close();
     throw error;
   }
-}
-
-/** An installation's gauges are the same from whichever process they are read. */
-async function readDepths(measurer: JobMeasurer): Promise<DepthReading> {
-  const { depths, oldestReady, workers } = await measurer.read();
-  return {
-    depths: { ...depths },
-    oldestReady,
-    workers: workers.map(({ workerId, status }) => ({ workerId, isAlive: status === 'alive' })),
-  };
 }
 
 function createStatus(

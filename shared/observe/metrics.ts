@@ -1,9 +1,10 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { messageOf } from '../errors.js';
+import { countCare, showFallbacks } from './care-counters.js';
 import type { EventHub } from './events.js';
 import { silentLogger, type Logger } from './logger.js';
-import { childrenOf, tally } from './metric-children.js';
-import { subscribe } from './subscribe.js';
+import { countJobs } from './job-counters.js';
+import { childrenOf } from './metric-children.js';
 
 export interface RequestRecord {
   readonly method: string;
@@ -37,10 +38,6 @@ export interface MetricsOptions {
   readonly logger?: Logger;
 }
 
-/** Jobs take from milliseconds to hours, and wait as long. */
-const JOB_SECONDS = [
-  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 14_400,
-];
 const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** A scraper waits ten seconds as a rule; PostgreSQL may take this much of them. */
 const LONGEST_READING_MS = 3_000;
@@ -80,123 +77,6 @@ export function createMetrics({ events, logger = silentLogger }: MetricsOptions)
     },
     close: () => stopCounting.forEach((stop) => stop()),
   };
-}
-
-type Stop = () => void;
-
-function countJobs(registry: Registry, events: EventHub): Stop {
-  const counter = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
-    new Counter({ name, help, labelNames, registers: [registry] });
-  const histogram = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
-    new Histogram({ name, help, labelNames, buckets: JOB_SECONDS, registers: [registry] });
-
-  const submitted = childrenOf(
-    counter('jobs_submitted_total', 'Jobs submitted by this process', ['job_type', 'queue']),
-  );
-  const processed = childrenOf(
-    counter('jobs_processed_total', 'Attempts settled, by outcome', ['job_type', 'status']),
-  );
-  const failed = childrenOf(
-    counter('jobs_failed_total', 'Attempts that failed: retried ones and dead letters', [
-      'job_type',
-      'error_type',
-    ]),
-  );
-  const duration = childrenOf(
-    histogram('job_duration_seconds', 'How long handlers ran, of attempts that completed or failed', [
-      'job_type',
-    ]),
-  );
-  const waits = childrenOf(histogram('job_wait_seconds', 'From ready to claimed', ['queue']));
-  const missed = new Counter({
-    name: 'jobs_claim_missed_total',
-    help: 'Ids taken from Redis that could not be claimed: duplicates, cancelled, not due',
-    registers: [registry],
-  });
-
-  return subscribe(events, {
-    submitted: (jobs) => tally(jobs, (job) => submitted(job.jobType, job.queue)),
-    claimed: (jobs) => {
-      for (const job of jobs) waits(job.queue).observe(Math.max(job.waitMs, 0) / 1_000);
-    },
-    claimMissed: ({ count }) => missed.inc(count),
-    cancelled: ({ jobType }) => processed(jobType, 'cancelled').inc(),
-    settled: (outcomes) => {
-      tally(outcomes, (outcome) => processed(outcome.jobType, outcome.kind));
-      const failures = outcomes.filter(({ kind }) => kind === 'retried' || kind === 'dead_letter');
-      tally(failures, (outcome) => failed(outcome.jobType, outcome.errorClass ?? 'unknown'));
-      for (const { jobType, kind, durationMs } of outcomes) {
-        if (kind === 'snoozed' || kind === 'released') continue;
-        duration(jobType).observe(durationMs / 1_000);
-      }
-    },
-  });
-}
-
-/** What the safety net did. */
-function countCare(registry: Registry, events: EventHub): Stop {
-  const plain = (name: string, help: string) => new Counter({ name, help, registers: [registry] });
-  const byQueue = (name: string, help: string) =>
-    childrenOf(new Counter({ name, help, labelNames: ['queue'], registers: [registry] }));
-
-  const swept = childrenOf(
-    new Counter({
-      name: 'jobs_swept_total',
-      help: 'Ids put back that Redis had forgotten; rebuild: the whole queue, after Redis was emptied',
-      labelNames: ['queue', 'kind'],
-      registers: [registry],
-    }),
-  );
-  const polled = byQueue('jobs_polled_total', 'Jobs that a worker found in PostgreSQL itself');
-  const garbage = byQueue('lane_garbage_dropped_total', 'Entries of lanes that are no job ids');
-  const undispatched = byQueue('dispatch_failures_total', 'Ids that could not be pushed to Redis');
-  const rescued = plain('jobs_rescued_total', 'Jobs taken back from workers that died');
-  const deaths = plain('worker_deaths_total', 'Workers declared dead');
-  const promoted = plain('jobs_promoted_total', 'Jobs dispatched when they became due');
-  const pruned = plain('jobs_pruned_total', 'Finished jobs deleted by retention');
-  const lost = plain(
-    'ownership_lost_total',
-    'Attempts whose outcome was discarded: the worker owned them no longer',
-  );
-  const delays = plain('settle_delays_total', 'Times an outcome could not be recorded and waits');
-
-  return subscribe(events, {
-    swept: ({ queue, missing, rebuilt }) => swept(queue, rebuilt ? 'rebuild' : 'sweep').inc(missing),
-    polled: ({ queue, count }) => polled(queue).inc(count),
-    garbageDropped: ({ queue, count }) => garbage(queue).inc(count),
-    dispatchFailed: ({ queue, count }) => undispatched(queue).inc(count),
-    rescued: ({ jobIds }) => rescued.inc(jobIds.length),
-    workerDied: () => deaths.inc(),
-    promoted: ({ count }) => promoted.inc(count),
-    pruned: ({ jobs }) => pruned.inc(jobs),
-    ownershipLost: ({ jobIds }) => lost.inc(jobIds.length),
-    settleDelayed: () => delays.inc(),
-  });
-}
-
-function showFallbacks(registry: Registry, events: EventHub): Stop {
-  const gauge = (name: string, help: string) => new Gauge({ name, help, registers: [registry] });
-  const fallback = gauge('redis_fallback_gauge', '1 while this process claims from PostgreSQL alone');
-  const leading = gauge('coordinator_leader_gauge', '1 while this process is the coordinator');
-  const term = gauge('coordinator_term_gauge', 'The last term in which this process led');
-  const fallbacks = new Counter({
-    name: 'redis_fallbacks_total',
-    help: 'Times Redis went away from a worker',
-    registers: [registry],
-  });
-
-  return subscribe(events, {
-    redisAway: () => {
-      fallback.set(1);
-      fallbacks.inc();
-    },
-    redisBack: () => fallback.set(0),
-    leading: (leadership) => {
-      leading.set(1);
-      term.set(leadership.term);
-    },
-    leadershipLost: () => leading.set(0),
-  });
 }
 
 function countRequests(registry: Registry): Metrics['recordRequest'] {

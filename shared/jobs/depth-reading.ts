@@ -1,5 +1,5 @@
-import type { JobMeasures } from '../shared/jobs/measure-jobs.js';
-import type { DepthReading } from '../shared/observe/metrics.js';
+import type { JobMeasures } from './measure-jobs.js';
+import type { DepthReading } from '../observe/metrics.js';
 
 /** The measures as the gauges want them. */
 export function toDepthReading({ depths, oldestReady, workers }: JobMeasures): DepthReading {
