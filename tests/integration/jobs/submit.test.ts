@@ -1,0 +1,155 @@
+import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { z } from 'zod';
+import { createClient } from '../../../shared/client/create-client.js';
+import { openInstallation, type Installation } from '../../../shared/installation.js';
+import { defineJob } from '../../../shared/jobs/define-job.js';
+import type { NewJob } from '../../../shared/jobs/new-job.js';
+import { SubmitCoalescer } from '../../../shared/jobs/submit-coalescer.js';
+import { submitJobs } from '../../../shared/jobs/submit-jobs.js';
+import type { Database } from '../../../shared/postgres/create-database.js';
+import { PostgresError } from '../../../shared/postgres/postgres-error.js';
+import { createTestInstallation, type TestInstallation } from '../../support/test-installation.js';
+
+const db: TestInstallation = await createTestInstallation({ redis: false });
+beforeEach(() => db.sql('TRUNCATE jobs, job_executions, job_dependencies'));
+afterAll(() => db.close());
+
+const job = (overrides: Partial<NewJob> = {}): NewJob => ({ jobType: 'mail', payload: {}, ...overrides });
+const count = async () => (await db.sql<{ n: number }>('SELECT count(*) AS n FROM jobs'))[0]!.n;
+
+/** The same installation, with its queries counted, or answered by somebody else. */
+function withQuery(
+  query: (run: Database['query'], text: string, values?: unknown[]) => Promise<unknown>,
+): Installation {
+  const { db: real } = db.installation;
+  const spied = ((text: string, values?: unknown[]) =>
+    query(real.query.bind(real), text, values)) as Database['query'];
+  return { ...db.installation, db: { ...real, query: spied } };
+}
+
+describe('single submits at the same time', () => {
+  test('share few INSERTs, and each caller gets the id of its own job', async () => {
+    let statements = 0;
+    const counted = withQuery((run, text, values) => {
+      statements++;
+      return run(text, values);
+    });
+    const coalescer = new SubmitCoalescer(counted, { maxBatch: 100 });
+    const jobs = await Promise.all(
+      Array.from({ length: 300 }, (_, n) => coalescer.submit(job({ payload: { n } }))),
+    );
+    expect(statements).toBeLessThan(30);
+    const rows = await db.sql<{ id: number; n: number }>(`SELECT id, (payload ->> 'n')::int AS n FROM jobs`);
+    expect(new Map(rows.map(({ id, n }) => [n, id]))).toEqual(new Map(jobs.map(({ id }, n) => [n, id])));
+  });
+
+  test('that cannot be stored fail alone, and say why', async () => {
+    const ring: Record<string, unknown> = {};
+    ring.ring = ring;
+    const bad = new Map<number, NewJob>([
+      [3, job({ payload: { text: 'a\u0000b' } })],
+      [7, job({ payload: ring })],
+      [11, job({ queue: 'Not A Queue' })],
+      [13, job({ priority: 4_000 })],
+    ]);
+    const coalescer = new SubmitCoalescer(db.installation);
+    const answers = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, n) => coalescer.submit(bad.get(n) ?? job())),
+    );
+    expect(answers.flatMap(({ status }, n) => (status === 'rejected' ? [n] : []))).toEqual([...bad.keys()]);
+    for (const n of bad.keys()) expect(answers[n]).toMatchObject({ reason: { code: 'validation_failed' } });
+    expect(await count()).toBe(16);
+  });
+
+  test('whose COMMIT is unknown are not repeated, and their callers are told', async () => {
+    const cutOff = withQuery(async (run, text, values) => {
+      await run(text, values);
+      throw new PostgresError(new Error('Connection terminated unexpectedly'), true);
+    });
+    await expect(new SubmitCoalescer(cutOff).submit(job())).rejects.toMatchObject({
+      code: 'outcome_unknown',
+    });
+    expect(await count()).toBe(1);
+  });
+
+  test('that never reached PostgreSQL are refused as such', async () => {
+    const away = withQuery(() => Promise.reject(new PostgresError(new Error('connect ECONNREFUSED'), false)));
+    await expect(new SubmitCoalescer(away).submit(job())).rejects.toMatchObject({
+      code: 'postgres_unavailable',
+    });
+  });
+});
+
+describe('many jobs in one submit', () => {
+  test('are all stored, in order, or none is', async () => {
+    const jobs = await submitJobs(
+      db.installation,
+      Array.from({ length: 1_000 }, (_, n) => job({ payload: { n } })),
+    );
+    expect(jobs.map(({ id }) => id)).toEqual(jobs.map(({ id }) => id).sort((a, b) => a - b));
+    await expect(submitJobs(db.installation, [job(), job({ priority: -1 }), job()])).rejects.toMatchObject({
+      code: 'validation_failed',
+    });
+    await expect(
+      submitJobs(db.installation, [job(), job({ dependsOn: [{ jobId: 999_999_999 }] })]),
+    ).rejects.toMatchObject({
+      code: 'validation_failed',
+      details: [{ field: 'depends_on' }],
+    });
+    expect(await count()).toBe(1_000);
+  });
+});
+
+describe('keys', () => {
+  test('the same idempotency key gives the same job, a hundred times at once; another request is refused', async () => {
+    const coalescer = new SubmitCoalescer(db.installation);
+    const submit = (payload: unknown) => coalescer.submit(job({ idempotencyKey: 'order-1', payload }));
+    const jobs = await Promise.all(Array.from({ length: 100 }, () => submit({ a: 1, b: 2 })));
+    expect(new Set(jobs.map(({ id }) => id)).size).toBe(1);
+    expect(jobs.filter(({ isExisting }) => !isExisting)).toHaveLength(1);
+    expect(await submit({ b: 2, a: 1 })).toMatchObject({ isExisting: true });
+    await expect(submit({ a: 2 })).rejects.toMatchObject({ code: 'idempotency_key_reused' });
+  });
+
+  test('a unique key belongs to one unfinished job at a time', async () => {
+    const submit = async () => (await submitJobs(db.installation, [job({ uniqueKey: 'sync' })]))[0]!;
+    const first = await submit();
+    expect(await submit()).toEqual({ ...first, isExisting: true });
+    await db.sql(`UPDATE jobs SET status = 'completed', completed_at = now()`);
+    expect((await submit()).isExisting).toBe(false);
+  });
+});
+
+describe('what a submit leaves open', () => {
+  test('comes from the job type, then from the installation, then from the columns', async () => {
+    const installation = await openInstallation({
+      postgres: { connectionString: db.connectionString },
+      jobDefaults: { maxRetries: 7, timeoutMs: 1_234 },
+    });
+    const client = await createClient({ installation });
+    const plain = defineJob({ type: 'plain', payload: z.object({}), run: () => undefined });
+    const own = defineJob({
+      type: 'own',
+      payload: z.object({}),
+      retry: { maxRetries: 1 },
+      queue: 'mail',
+      priority: 9,
+      run: () => undefined,
+    });
+    const jobs = [
+      await client.submit(plain, {}),
+      await client.submit(own, {}),
+      await client.submit(own, {}, { maxRetries: 0 }),
+    ];
+    jobs.push((await submitJobs(db.installation, [job()]))[0]!);
+    const rows = await db.sql('SELECT max_retries, timeout_ms, queue, priority FROM jobs ORDER BY id');
+    expect(rows).toEqual([
+      { max_retries: 7, timeout_ms: 1_234, queue: 'default', priority: 50 },
+      { max_retries: 1, timeout_ms: 1_234, queue: 'mail', priority: 9 },
+      { max_retries: 0, timeout_ms: 1_234, queue: 'mail', priority: 9 },
+      { max_retries: 3, timeout_ms: 300_000, queue: 'default', priority: 50 },
+    ]);
+    expect(jobs).toHaveLength(4);
+    await installation.close();
+  });
+});
