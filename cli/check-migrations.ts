@@ -2,13 +2,13 @@ import type { Config } from '../config/load-config.js';
 import { HoldfastError, messageOf } from '../shared/errors.js';
 import { readMigrationStatus, type MigrationStatus } from '../shared/postgres/migrate.js';
 
-/** @throws HoldfastError `postgres_unavailable` when migrations are missing, or PostgreSQL does not answer */
+/** @throws HoldfastError `not_migrated`, or `postgres_unavailable` when PostgreSQL does not answer */
 export async function checkMigrations({ postgres }: Config): Promise<void> {
   const missing = (await readMigrations(postgres)).filter(({ isApplied }) => !isApplied);
   if (missing.length === 0) return;
   const names = missing.map(({ name }) => name).join(', ');
   throw new HoldfastError(
-    'postgres_unavailable',
+    'not_migrated',
     `the database lacks ${missing.length === 1 ? 'a migration' : `${missing.length} migrations`} (${names}) in schema "${postgres.schema}": run \`holdfast migrate up\``,
   );
 }

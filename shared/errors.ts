@@ -16,6 +16,7 @@ export const ERROR_CODES = {
   internal: 500,
   outcome_unknown: 503,
   overloaded: 503,
+  not_migrated: 500,
   postgres_unavailable: 503,
   redis_unavailable: 503,
   timeout: 504,

@@ -40,8 +40,8 @@ export interface InstallationOptions {
 /**
  * Connects to PostgreSQL and Redis.
  *
- * @throws HoldfastError `postgres_unavailable` when PostgreSQL does not answer or has not been migrated. An absent Redis
- *   is no error.
+ * @throws HoldfastError `postgres_unavailable` when PostgreSQL does not answer, `not_migrated` when it has no tables of
+ *   Holdfast. An absent Redis is no error.
  */
 export async function openInstallation(options: InstallationOptions): Promise<Installation> {
   const {
@@ -79,15 +79,16 @@ async function readInstallationId(db: Database): Promise<string> {
     const { rows } = await db.query<{ id: string }>('SELECT id FROM installation');
     if (rows[0]) return rows[0].id;
     throw new HoldfastError(
-      'postgres_unavailable',
+      'not_migrated',
       'table "installation" is empty: run `holdfast migrate down` and `up` on a new database',
     );
   } catch (error) {
     if (!isPostgresError(error)) throw error;
-    const what =
-      error.sqlState === UNDEFINED_TABLE
-        ? `the database has no Holdfast tables in schema "${db.schema}": run \`holdfast migrate up\``
-        : `PostgreSQL cannot be used: ${error.message}. Check DATABASE_URL (or POSTGRES_*) and that the server runs`;
+    if (error.sqlState === UNDEFINED_TABLE) {
+      const what = `the database has no Holdfast tables in schema "${db.schema}": run \`holdfast migrate up\``;
+      throw new HoldfastError('not_migrated', what, { cause: error });
+    }
+    const what = `PostgreSQL cannot be used: ${error.message}. Check DATABASE_URL (or POSTGRES_*) and that the server runs`;
     throw new HoldfastError('postgres_unavailable', what, { cause: error });
   }
 }

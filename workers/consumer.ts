@@ -46,6 +46,7 @@ export class Consumer implements Service {
   private loop: Promise<void> | undefined;
   private isStopping = false;
   private isRedisAway = false;
+  private isPostgresAway = false;
   private isResting = false;
   /** A pop or take failed: ids may lie in our processing list that we do not know of. */
   private hasStrayIds = false;
@@ -156,22 +157,34 @@ export class Consumer implements Service {
 
   /** One bounded claim from PostgreSQL itself. While it is away, the next poll will tell. */
   private async poll(readyForMs: number): Promise<number> {
-    const { queue, slots, claimer, pollIntervalMs, installation } = this.options;
+    const { queue, slots, pollIntervalMs, installation } = this.options;
     this.nextPollAt = performance.now() + jitter(pollIntervalMs);
     const count = Math.min(slots.free, MAX_BATCH);
     slots.take(count);
-    const jobs = await claimer.claimReady({ queue, count, readyForMs }).catch((error: unknown) => {
-      installation.logger.warn(`${this.name}: could not look for work in PostgreSQL; trying again`, {
-        error: messageOf(error),
-      });
-      return [];
-    });
+    const jobs = await this.findReady(count, readyForMs);
     slots.give(count - jobs.length);
     for (const job of jobs) this.runInSlot(job);
     if (jobs.length > 0) installation.events.emit('polled', { queue, count: jobs.length });
     // More may be waiting than we asked for.
     if (jobs.length === count) this.nextPollAt = 0;
     return jobs.length;
+  }
+
+  /** An outage is told once, not at each try. */
+  private async findReady(count: number, readyForMs: number): Promise<ClaimedJob[]> {
+    const { queue, claimer, installation } = this.options;
+    try {
+      const jobs = await claimer.claimReady({ queue, count, readyForMs });
+      if (this.isPostgresAway) installation.logger.info(`${this.name}: PostgreSQL answers again`);
+      this.isPostgresAway = false;
+      return jobs;
+    } catch (error) {
+      const fields = { error: messageOf(error) };
+      if (!this.isPostgresAway)
+        installation.logger.warn(`${this.name}: could not look for work in PostgreSQL; trying on`, fields);
+      this.isPostgresAway = true;
+      return [];
+    }
   }
 
   /** Claims what was taken, without waiting for the answer: the next take may go on meanwhile. */

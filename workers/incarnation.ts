@@ -93,13 +93,14 @@ export class Incarnation implements Service {
 
   /** Stops taking; lets handlers finish, then aborts them; settles all of it; beats until the end. */
   async stop(): Promise<void> {
+    // Claims under way end; those that wait for PostgreSQL give up, their ids go back.
+    this.claimer.stop();
     await this.consumers.stop();
     const { shutdownTimeoutMs, abortGraceMs } = this.settings;
     if (!(await this.whenDrained(shutdownTimeoutMs))) {
       this.running.abortAll('shutdown', abortGraceMs);
       await this.whenDrained(abortGraceMs + 1_000);
     }
-    this.claimer.stop();
     // PostgreSQL may be away: what cannot be recorded in time is lost, and rescued.
     await withLimit(this.settler.whenIdle(), shutdownTimeoutMs);
     await this.settler.forgetFinished();

@@ -1,7 +1,8 @@
 /** How many jobs may run at once, and who waits for a free place. */
 export class Slots {
   private used = 0;
-  private wake: (() => void) | undefined;
+  /** Consumers of several queues may share the slots, and wait at the same time. */
+  private readonly waiting = new Set<() => void>();
 
   constructor(readonly total: number) {}
 
@@ -19,12 +20,12 @@ export class Slots {
 
   give(count: number): void {
     this.used -= count;
-    if (this.used < this.total) this.wake?.();
+    if (this.used < this.total) this.interrupt();
   }
 
-  /** Ends a wait under way: stopping. */
+  /** Ends all waits under way: something changed, or stopping. */
   interrupt(): void {
-    this.wake?.();
+    for (const wake of this.waiting) wake();
   }
 
   /**
@@ -43,12 +44,13 @@ export class Slots {
 
   private async nextChange(mostMs?: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = mostMs === undefined ? undefined : setTimeout(resolve, Math.max(1, mostMs));
-      this.wake = () => {
+      const wake = () => {
         clearTimeout(timer);
+        this.waiting.delete(wake);
         resolve();
       };
+      const timer = mostMs === undefined ? undefined : setTimeout(wake, Math.max(1, mostMs));
+      this.waiting.add(wake);
     });
-    this.wake = undefined;
   }
 }

@@ -95,7 +95,7 @@ function printAddresses(
   ];
   console.log('');
   for (const [title, address] of lines) if (address) console.log(`  ${title.padEnd(12)}${address}`);
-  console.log('\nFor another terminal:\n');
+  if (variables.some(([, url]) => url)) console.log('\nFor another terminal:\n');
   for (const [name, url] of variables) if (url) console.log(`export ${name}=${url}`);
   console.log('\nHoldfast is up. Ctrl-C ends it.\n');
 }

@@ -32,8 +32,17 @@ async function runMigrate(direction: Direction, { postgres }: Config): Promise<v
     for (const { name, isApplied } of before) console.log(`${isApplied ? 'applied' : 'pending'}  ${name}`);
     return;
   }
+  console.error(describeTarget(postgres));
   const names = await migrate(direction, postgres);
   for (const name of names) console.log(`${direction === 'up' ? 'applied' : 'taken back'}  ${name}`);
   if (names.length === 0)
     console.log(direction === 'up' ? 'nothing to do: all migrations are applied' : 'nothing to take back');
+}
+
+/** What is about to be changed; never its password. */
+function describeTarget({ connectionString, schema }: Config['postgres']): string {
+  const url = new URL(connectionString);
+  const database = decodeURIComponent(url.pathname.slice(1)) || url.username;
+  const host = url.searchParams.get('host') ?? url.host;
+  return `database ${database} on ${host}, schema ${schema ?? 'public'}`;
 }

@@ -46,7 +46,7 @@ function logFailures(logger: Logger, failures: Outcomes): void {
     jobIds: shown(failures.map(({ id }) => id)),
   };
   if (first.kind === 'retried') logger.info('an attempt failed; the job will be tried again', fields);
-  else logger.warn('a job failed for good: it is a dead letter now, if these are switched on', fields);
+  else logger.warn('a job failed for good', fields);
 }
 
 function logWorkers(events: EventHub, logger: Logger): () => void {
@@ -74,7 +74,9 @@ function logCare(events: EventHub, logger: Logger): () => void {
     leadershipLost: ({ reason }) => logger.info('this process is the coordinator no longer', { reason }),
     swept: ({ queue, missing, rebuilt }) =>
       logger.info(
-        rebuilt ? 'Redis was empty: the queue was filled again' : 'ids that Redis had lost were put back',
+        rebuilt
+          ? 'Redis did not know the queue: it was filled from PostgreSQL'
+          : 'ids that Redis had lost were put back',
         { queue, count: missing },
       ),
     pruned: ({ jobs }) => logger.debug('finished jobs were deleted by retention', { count: jobs }),
@@ -92,7 +94,9 @@ function logDisturbances(events: EventHub, logger: Logger, now: () => number): (
     redisAway: ({ error }) => {
       if (isRedisAway) return;
       isRedisAway = true;
-      logger.warn('Redis is away: jobs are claimed from PostgreSQL', { error: messageOf(error) });
+      logger.warn('Redis is away (check REDIS_URL): jobs are claimed from PostgreSQL', {
+        error: messageOf(error),
+      });
     },
     redisBack: () => {
       if (isRedisAway) logger.info('Redis is back');

@@ -88,7 +88,7 @@ export class Coordinator implements Service {
     if (!this.leader) return;
     const former = this.leader;
     this.leader = undefined;
-    await former.stop();
+    await former.stop().catch(() => undefined);
     this.options.installation.events.emit('leadershipLost', { reason });
   }
 

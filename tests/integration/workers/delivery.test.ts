@@ -138,6 +138,16 @@ describe('a type that nobody handles', () => {
   });
 });
 
+describe('queues that share slots', () => {
+  test('are all served, also when there are fewer slots than queues', async () => {
+    const slow = actJob('slow', () => new Promise((resolve) => setTimeout(resolve, 5)));
+    const queues = ['one', 'two', 'three', 'four'];
+    await work(db.installation, [slow], { queues, concurrency: 2, pollIntervalMs: 60_000 });
+    for (const queue of queues) await client.submitMany(slow, Array.from({ length: 25 }, () => ({})), { queue });
+    await completed(100);
+  });
+});
+
 describe('without Redis at all', () => {
   test('workers claim from PostgreSQL directly', async () => {
     const alone = await openInstallation({
