@@ -29,7 +29,7 @@ test('down takes back the last migration, up applies it again, status tells', as
   expect(await runCli(['migrate', 'down'], env)).toEqual({
     code: 0,
     stdout: `taken back  ${last}\n`,
-    stderr: '',
+    stderr: expect.stringMatching(/^database \S+ on \S+, schema public\n$/),
   });
   expect((await runCli(['migrate', 'status'], env)).stdout).toBe(
     linesOf('applied', names.slice(0, -1)) + `pending  ${last}\n`,

@@ -143,7 +143,12 @@ describe('queues that share slots', () => {
     const slow = actJob('slow', () => new Promise((resolve) => setTimeout(resolve, 5)));
     const queues = ['one', 'two', 'three', 'four'];
     await work(db.installation, [slow], { queues, concurrency: 2, pollIntervalMs: 60_000 });
-    for (const queue of queues) await client.submitMany(slow, Array.from({ length: 25 }, () => ({})), { queue });
+    for (const queue of queues)
+      await client.submitMany(
+        slow,
+        Array.from({ length: 25 }, () => ({})),
+        { queue },
+      );
     await completed(100);
   });
 });
