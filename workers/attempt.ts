@@ -4,6 +4,7 @@ import { completeJobs } from '../shared/jobs/complete-jobs.js';
 import type { AbortCause } from '../shared/jobs/decide-outcome.js';
 import type { JobContext, JobLog } from '../shared/jobs/define-job.js';
 import { complete, type LogLine, type OutcomeOf } from '../shared/jobs/outcome.js';
+import { storableText } from '../shared/jobs/storable-text.js';
 import type { QueryTarget } from '../shared/postgres/query-target.js';
 import { monotonicMs } from '../shared/time/monotonic.js';
 
@@ -100,7 +101,7 @@ export class Attempt implements JobContext {
 
   private keepLog(level: LogLine['level'], message: string): void {
     if (this.logs.length >= LOG_LINES) return;
-    const text = message.replaceAll('\u0000', '\uFFFD').slice(0, LOG_LINE_LENGTH);
+    const text = storableText(message, LOG_LINE_LENGTH);
     this.logs.push({ at: new Date().toISOString(), level, message: text });
   }
 }

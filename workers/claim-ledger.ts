@@ -7,6 +7,8 @@ import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
 export class ClaimLedger {
   private readonly unsettled = new Map<number, number>();
   private readonly finished = new Set<number>();
+  /** Being forgotten in PostgreSQL: until that is committed their rows are still there, and still known. */
+  private readonly leaving = new Set<number>();
   private readonly underWay = new Set<number>();
   private lastNo = 0;
 
@@ -31,18 +33,26 @@ export class ClaimLedger {
     if (this.unsettled.delete(job.batchNo)) this.finished.add(job.batchNo);
   }
 
-  /** The finished batches, to be forgotten in PostgreSQL; give back those that could not be. */
+  /** The finished batches, to be forgotten in PostgreSQL. Then `drop` them, or `giveBack` those that could not be. */
   takeFinished(): number[] {
     const batchNos = [...this.finished];
     this.finished.clear();
+    for (const batchNo of batchNos) this.leaving.add(batchNo);
     return batchNos;
   }
 
+  drop(batchNos: readonly number[]): void {
+    for (const batchNo of batchNos) this.leaving.delete(batchNo);
+  }
+
   giveBack(batchNos: readonly number[]): void {
-    for (const batchNo of batchNos) this.finished.add(batchNo);
+    for (const batchNo of batchNos) {
+      this.leaving.delete(batchNo);
+      this.finished.add(batchNo);
+    }
   }
 
   isKnown(batchNo: number): boolean {
-    return this.unsettled.has(batchNo) || this.finished.has(batchNo) || this.underWay.has(batchNo);
+    return [this.unsettled, this.finished, this.leaving, this.underWay].some((known) => known.has(batchNo));
   }
 }

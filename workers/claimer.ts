@@ -7,7 +7,7 @@ import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
 import { dispatchReadyOf } from '../shared/jobs/dispatch-jobs.js';
 import { readClaimBatches, releaseUnknownBatch } from '../shared/jobs/release-jobs.js';
 import { isPostgresError } from '../shared/postgres/postgres-error.js';
-import { setAsideUnhandled } from '../shared/workers/registry.js';
+import { readOfOtherTypes, setAsideUnhandled } from '../shared/workers/registry.js';
 import type { ClaimLedger } from './claim-ledger.js';
 import type { RunningAttempts } from './running-attempts.js';
 
@@ -17,11 +17,14 @@ export interface ClaimerOptions {
   readonly jobTypes: readonly string[];
   readonly ledger: ClaimLedger;
   readonly running: RunningAttempts;
+  /** Jobs whose handlers have ended and whose outcomes wait to be recorded. */
+  readonly unsettledJobIds: () => Iterable<number>;
 }
 
 /** Makes jobs this worker's, and makes sure that it knows of every one that became so. */
 export class Claimer {
   private isStopping = false;
+  private reconciling: Promise<void> | undefined;
 
   constructor(private readonly options: ClaimerOptions) {}
 
@@ -42,7 +45,8 @@ export class Claimer {
           // Somebody's transaction holds a row. Alone, it is left to the poll and the sweep, which skip it while locked.
           if (ids.length === 1) return [];
           const middle = ids.length >> 1;
-          return [...(await this.claim(ids.slice(0, middle))), ...(await this.claim(ids.slice(middle)))];
+          const halves = [ids.slice(0, middle), ids.slice(middle)];
+          return (await Promise.all(halves.map((half) => this.claim(half)))).flat();
         }
         if (tries === 0)
           this.options.installation.logger.warn('a claim failed; trying again', { error: messageOf(error) });
@@ -64,10 +68,18 @@ export class Claimer {
    * @throws PostgresError
    */
   async reconcile(): Promise<void> {
+    this.reconciling ??= this.releaseUnknown().finally(() => (this.reconciling = undefined));
+    return this.reconciling;
+  }
+
+  private async releaseUnknown(): Promise<void> {
     const { installation, workerId, ledger, running } = this.options;
     for (const batch of await readClaimBatches(installation.db, workerId)) {
       if (ledger.isKnown(batch.batchNo)) continue;
-      const released = await releaseUnknownBatch(installation.db, workerId, batch, running.jobIds());
+      const released = await releaseUnknownBatch(installation.db, workerId, batch, [
+        ...running.jobIds(),
+        ...this.options.unsettledJobIds(),
+      ]);
       await dispatchReadyOf(installation, released, 'front');
     }
   }
@@ -91,6 +103,13 @@ export class Claimer {
     const found = new Set(claimed.map(({ id }) => id));
     const missing = ids.filter((id) => !found.has(id));
     installation.events.emit('claimMissed', { count: missing.length });
-    await setAsideUnhandled(installation.db, missing).catch(() => undefined);
+    try {
+      await setAsideUnhandled(installation.db, missing);
+      // What is ready and of another type is for another worker of the queue.
+      const foreign = await readOfOtherTypes(installation.db, missing, this.options.jobTypes);
+      await dispatchReadyOf(installation, foreign);
+    } catch {
+      // The sweep finds what is not put back.
+    }
   }
 }

@@ -46,6 +46,10 @@ export class Consumer implements Service {
   private loop: Promise<void> | undefined;
   private isStopping = false;
   private isRedisAway = false;
+  /** Until a take has succeeded again. */
+  private wasRedisAway = false;
+  /** Claims in a row that got nothing: ids of paused queues, or of types that other workers handle. */
+  private emptyClaims = 0;
   private isPostgresAway = false;
   private isResting = false;
   /** A pop or take failed: ids may lie in our processing list that we do not know of. */
@@ -90,41 +94,56 @@ export class Consumer implements Service {
   private async step(): Promise<void> {
     const { slots, settler } = this.options;
     if (settler.isFull) return this.rest(50);
+    if (this.emptyClaims > 1)
+      await this.rest(jitter(Math.min(25 * 2 ** Math.min(this.emptyClaims, 6), 1_000)));
     if (slots.free <= 0) return this.restUntilSlot();
     if (!this.lanes || this.isRedisAway) return this.workWithoutRedis();
     try {
       const ids = this.hasStrayIds ? await this.collectStrayIds(this.lanes) : await this.take(this.lanes);
+      if (this.wasRedisAway) this.options.installation.events.emit('redisBack');
+      this.wasRedisAway = false;
       if (ids.length > 0) return await this.launch(ids);
       await this.waitForWork();
     } catch (error) {
-      this.isRedisAway = true;
+      // Out of memory Redis still answers PING: one failure is told, and not tried again at once.
+      if (!this.wasRedisAway) this.options.installation.events.emit('redisAway', { error });
+      this.isRedisAway = this.wasRedisAway = true;
       this.hasStrayIds = true;
-      this.options.installation.events.emit('redisAway', { error });
     }
   }
 
+  /** Reserves the slots before it asks: other consumers share them. */
   private async take(lanes: Lanes): Promise<string[]> {
     const { queue, workerId, slots, running } = this.options;
+    const count = Math.min(slots.free, MAX_BATCH);
+    slots.take(count);
     const forget = this.forget.splice(0);
-    return lanes.take(queue, {
-      workerId,
-      count: Math.min(slots.free, MAX_BATCH),
-      suspects: running.hasSuspect ? 0 : 1,
-      forget,
-    });
+    let taken = 0;
+    try {
+      const ids = await lanes.take(queue, { workerId, count, suspects: running.hasSuspect ? 0 : 1, forget });
+      taken = ids.length;
+      return ids;
+    } finally {
+      slots.give(count - taken);
+    }
   }
 
   /** Whatever is in our processing list now: claims sort out what we know already. */
   private async collectStrayIds(lanes: Lanes): Promise<string[]> {
-    const ids = await lanes.drain(this.options.queue, this.options.workerId);
+    const { queue, workerId, slots } = this.options;
+    const ids = await lanes.drain(queue, workerId);
     this.hasStrayIds = false;
+    slots.take(ids.length);
     return ids;
   }
 
   private async waitForWork(): Promise<void> {
     const id = await this.waitForHandoff();
     if (id !== null) {
-      if (this.options.slots.free > 0) return this.launch([id]);
+      if (this.options.slots.free > 0) {
+        this.options.slots.take(1);
+        return this.launch([id]);
+      }
       // Another queue of this worker took the last slot meanwhile.
       this.forget.push(id);
       await dispatchReadyOf(this.options.installation, [Number(id)].filter(Number.isSafeInteger), 'front');
@@ -148,9 +167,8 @@ export class Consumer implements Service {
     const intervalMs = Math.min(this.options.pollIntervalMs, MOST_POLL_MS_WITHOUT_REDIS);
     const found = await this.poll(0);
     if (this.lanes && (await this.lanes.isAnswering())) {
+      // The next take tells whether it is more than an answer to PING.
       this.isRedisAway = false;
-      this.options.installation.events.emit('redisBack');
-      return;
     }
     if (found === 0) await this.rest(jitter(intervalMs));
   }
@@ -160,6 +178,7 @@ export class Consumer implements Service {
     const { queue, slots, pollIntervalMs, installation } = this.options;
     this.nextPollAt = performance.now() + jitter(pollIntervalMs);
     const count = Math.min(slots.free, MAX_BATCH);
+    if (count <= 0) return 0;
     slots.take(count);
     const jobs = await this.findReady(count, readyForMs);
     slots.give(count - jobs.length);
@@ -187,25 +206,35 @@ export class Consumer implements Service {
     }
   }
 
-  /** Claims what was taken, without waiting for the answer: the next take may go on meanwhile. */
+  /** Claims what was taken, and has its slots reserved, without waiting for the answer: the next take may go on meanwhile. */
   private async launch(entries: readonly string[]): Promise<void> {
     const { slots, queue, installation } = this.options;
     const ids = entries.filter((entry) => /^\d{1,15}$/.test(entry)).map(Number);
     const garbage = entries.length - ids.length;
     if (garbage > 0) installation.events.emit('garbageDropped', { queue, count: garbage });
-    slots.take(ids.length);
+    slots.give(garbage);
     const claim = this.claimAndRun(ids, entries).finally(() => this.claims.delete(claim));
     this.claims.add(claim);
   }
 
   private async claimAndRun(ids: readonly number[], entries: readonly string[]): Promise<void> {
-    const { slots, claimer } = this.options;
-    const jobs = ids.length > 0 ? await claimer.claim(ids) : [];
+    const { slots } = this.options;
+    const jobs = ids.length > 0 ? await this.claimOrReport(ids) : [];
     slots.give(ids.length - jobs.length);
+    this.emptyClaims = jobs.length > 0 ? 0 : this.emptyClaims + 1;
     for (const job of jobs) this.runInSlot(job);
     if (jobs.length === 0 && this.isStopping) return;
     this.forget.push(...entries);
     if (this.isResting) setImmediate(() => void this.flushForget());
+  }
+
+  /** A claim ends with an error only when it is our own fault; polls find the ids again. */
+  private claimOrReport(ids: readonly number[]): Promise<ClaimedJob[]> {
+    const { claimer, installation } = this.options;
+    return claimer.claim(ids).catch((error: unknown) => {
+      installation.logger.error(`${this.name}: a claim failed`, { error: messageOf(error) });
+      return [];
+    });
   }
 
   private runInSlot(job: ClaimedJob): void {

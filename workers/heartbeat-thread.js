@@ -20,7 +20,7 @@ let isBeating = false;
 const monotonicMs = () => Number(process.hrtime.bigint() / 1000n) / 1000;
 
 async function connect() {
-  const connection = new pg.Client(data.connection);
+  const connection = new pg.Client({ ...data.connection, query_timeout: data.beatTimeoutMs });
   connection.on('error', () => {
     client = undefined;
   });

@@ -10,6 +10,8 @@ export interface HeartbeatThreadData {
   readonly workerId: string;
   readonly beatSql: string;
   readonly intervalMs: number;
+  /** A beat over a connection that does not answer is given up for a new connection. */
+  readonly beatTimeoutMs: number;
   readonly graceMs: number;
   readonly stuckAfterMs: number;
   /** See RunningAttempts. */
@@ -49,6 +51,7 @@ export function createHeartbeat(options: HeartbeatOptions): Service {
         workerId,
         beatSql: BEAT,
         intervalMs,
+        beatTimeoutMs: Math.max(intervalMs, 1_000),
         graceMs,
         stuckAfterMs: STUCK_AFTER_MS,
         clock: options.running.clock,
@@ -58,8 +61,11 @@ export function createHeartbeat(options: HeartbeatOptions): Service {
       started.on('message', (message) => {
         if (message === 'dead') options.onDead();
       });
-      // A thread that fails leaves a worker without beats, which is declared dead and starts over with a new one.
       started.on('error', () => undefined);
+      // Without beats the worker will be declared dead: better to start over at once.
+      started.on('exit', () => {
+        if (thread === started) options.onDead();
+      });
       await new Promise<void>((resolve) => {
         started.once('online', resolve);
         started.once('exit', () => resolve());

@@ -51,6 +51,7 @@ export class Incarnation implements Service {
       running,
       ledger,
       jobTypes: [...settings.jobs.keys()],
+      unsettledJobIds: () => this.settler.jobIds(),
     });
     this.settler = new Settler({ installation, workerId, ledger, isDeadLetterEnabled, maxWaiting });
     this.consumers = composeServices('consumers', this.createConsumers());
@@ -115,6 +116,8 @@ export class Incarnation implements Service {
     this.claimer.stop();
     this.settler.abandon();
     await Promise.all([this.consumers.stop(), this.upkeep.stop()]);
+    // A claim whose reply came meanwhile has begun more.
+    this.running.abortAll('lost', this.settings.abortGraceMs);
     await this.whenDrained(this.settings.abortGraceMs + 1_000);
   }
 

@@ -55,7 +55,8 @@ export class RunningAttempts {
     let nextDeadline = Infinity;
     for (const attempt of this.attempts.values()) {
       if (attempt.deadlineMs <= now) attempt.abort('timeout', graceMs);
-      else nextDeadline = Math.min(nextDeadline, attempt.deadlineMs);
+      // An overdue one too: its handler may block the loop before it ends.
+      nextDeadline = Math.min(nextDeadline, attempt.deadlineMs);
     }
     this.times[1] = nextDeadline;
     this.times[0] = now;

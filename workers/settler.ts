@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { messageOf } from '../shared/errors.js';
 import { groupBy } from '../shared/group-by.js';
+import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
 import type { Installation } from '../shared/installation.js';
 import { dispatchReadyOf } from '../shared/jobs/dispatch-jobs.js';
 import { findSettled } from '../shared/jobs/find-settled.js';
@@ -32,7 +33,7 @@ const FORGET_AFTER_MS = 50;
  */
 export class Settler {
   private waiting: Outcome[] = [];
-  private unsettled = 0;
+  private readonly unsettled = new Set<ClaimedJob>();
   private inFlight = 0;
   private isScheduled = false;
   private forgetTimer: NodeJS.Timeout | undefined;
@@ -43,13 +44,18 @@ export class Settler {
 
   /** Too much waits for PostgreSQL: take no more jobs. */
   get isFull(): boolean {
-    return this.unsettled >= this.options.maxWaiting;
+    return this.unsettled.size >= this.options.maxWaiting;
   }
 
   add(outcome: Outcome): void {
     this.waiting.push(outcome);
-    this.unsettled++;
+    this.unsettled.add(outcome.job);
     this.schedule();
+  }
+
+  /** Jobs whose outcomes wait to be recorded. */
+  jobIds(): number[] {
+    return [...this.unsettled].map(({ id }) => id);
   }
 
   /** An attempt that ended without an outcome of ours: somebody else recorded it. */
@@ -60,7 +66,7 @@ export class Settler {
 
   /** Resolves when every outcome given so far is recorded. */
   async whenIdle(): Promise<void> {
-    if (this.unsettled === 0 && this.inFlight === 0) return;
+    if (this.unsettled.size === 0 && this.inFlight === 0) return;
     await new Promise<void>((resolve) => this.idleWaiters.push(resolve));
   }
 
@@ -76,7 +82,13 @@ export class Settler {
     const { ledger, installation, workerId } = this.options;
     const finished = ledger.takeFinished();
     if (finished.length === 0) return;
-    await forgetClaimBatches(installation.db, workerId, finished).catch(() => ledger.giveBack(finished));
+    await forgetClaimBatches(installation.db, workerId, finished).then(
+      () => ledger.drop(finished),
+      () => {
+        ledger.giveBack(finished);
+        if (!this.isAbandoned) this.forgetLater();
+      },
+    );
   }
 
   private schedule(): void {
@@ -91,7 +103,7 @@ export class Settler {
       void Promise.all([...kinds.values()].map((alike) => this.settle(alike))).finally(() => {
         this.inFlight--;
         this.schedule();
-        if (this.unsettled === 0 && this.inFlight === 0)
+        if (this.unsettled.size === 0 && this.inFlight === 0)
           this.idleWaiters.splice(0).forEach((resolve) => resolve());
       });
       this.schedule();
@@ -106,7 +118,7 @@ export class Settler {
         return;
       } catch (error) {
         if (isPostgresError(error, 'unavailable', 'other')) {
-          this.options.installation.events.emit('settleDelayed', { waiting: this.unsettled, error });
+          this.options.installation.events.emit('settleDelayed', { waiting: this.unsettled.size, error });
           await wait(Math.min(50 * 2 ** Math.min(tries, 6), 2_000));
         } else if (outcomes.length > 1) {
           const middle = outcomes.length >> 1;
@@ -115,11 +127,12 @@ export class Settler {
         } else if (isPostgresError(error, 'lock_conflict')) {
           await wait(100 + Math.random() * 100);
         } else {
-          outcomes = [withoutResult(outcomes[0] as Outcome, error)];
+          outcomes = [storable(outcomes[0] as Outcome, error)];
+          await wait(Math.min(50 * tries, 2_000));
         }
       }
     }
-    this.unsettled -= outcomes.length;
+    for (const { job } of outcomes) this.unsettled.delete(job);
   }
 
   private async settleOnce(outcomes: readonly Outcome[]): Promise<void> {
@@ -135,7 +148,8 @@ export class Settler {
       ledger.giveBack(finished);
       throw error;
     }
-    if (outcomes[0]?.kind !== 'completed') ledger.giveBack(finished);
+    if (outcomes[0]?.kind === 'completed') ledger.drop(finished);
+    else ledger.giveBack(finished);
     const settled = new Set(rows.map(attemptKey));
     const unmatched = outcomes.filter(({ job }) => !settled.has(attemptKey(job)));
     if (unmatched.length > 0) await this.explainUnmatched(unmatched, settled);
@@ -156,8 +170,10 @@ export class Settler {
   }
 
   private finish(outcomes: readonly Outcome[], settled: ReadonlySet<string>): void {
-    this.unsettled -= outcomes.length;
-    for (const { job } of outcomes) this.options.ledger.settle(job);
+    for (const { job } of outcomes) {
+      this.unsettled.delete(job);
+      this.options.ledger.settle(job);
+    }
     this.forgetLater();
     this.options.installation.events.emit(
       'settled',
@@ -190,8 +206,9 @@ export class Settler {
   }
 }
 
-/** A result that JSON or PostgreSQL cannot hold fails its job, and says so. */
-function withoutResult(outcome: Outcome, error: unknown): Outcome {
+/** What could not be stored is left out; a result that JSON or PostgreSQL cannot hold fails its job, and says so. */
+function storable(outcome: Outcome, error: unknown): Outcome {
+  if (outcome.kind !== 'completed') return { ...outcome, logs: [] };
   const message = `what the handler returned cannot be stored: ${messageOf(error)}`;
   return deadLetter({ ...outcome, logs: [] }, { message, errorClass: 'permanent' }, 'permanent');
 }

@@ -1,6 +1,7 @@
 import { messageOf } from '../errors.js';
 import { PermanentError, TransientError, type ErrorClass } from './job-errors.js';
 import type { AttemptError } from './outcome.js';
+import { storableText } from './storable-text.js';
 
 /** Codes of Node and undici for a network that did not answer as it should: expected to pass. */
 const TRANSIENT_CODES = new Set([
@@ -22,16 +23,13 @@ const TRANSIENT_CODES = new Set([
 const MESSAGE_LIMIT = 2_000;
 const STACK_LIMIT = 8_000;
 
-/** PostgreSQL cannot store U+0000. */
-const storable = (text: string, limit: number): string => text.replaceAll('\u0000', '\uFFFD').slice(0, limit);
-
 /** The class of whatever a handler threw, and what is recorded of it. */
 export function describeError(error: unknown): AttemptError {
   const stack = error instanceof Error ? error.stack : undefined;
   return {
-    message: storable(messageOf(error) || 'the handler threw an error without a message', MESSAGE_LIMIT),
+    message: storableText(messageOf(error) || 'the handler threw an error without a message', MESSAGE_LIMIT),
     errorClass: classifyError(error),
-    ...(stack === undefined ? {} : { stack: storable(stack, STACK_LIMIT) }),
+    ...(stack === undefined ? {} : { stack: storableText(stack, STACK_LIMIT) }),
   };
 }
 

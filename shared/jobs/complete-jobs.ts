@@ -21,6 +21,7 @@ const COMPLETE_JOBS = `
     RETURNING id, attempt, started_at, has_dependents, $3::jsonb -> ${ATTEMPT_KEY} AS its
   ), history AS (
     INSERT INTO job_executions (${HISTORY_COLUMNS}) SELECT ${HISTORY_VALUES}, 'completed' FROM settled
+    ON CONFLICT DO NOTHING
   ), forgotten AS (
     DELETE FROM claim_batches WHERE worker_id = $2 AND batch_no = ANY ($4::bigint[])
   )

@@ -22,6 +22,7 @@ const DEAD_LETTER_JOBS = `
     INSERT INTO job_executions (${HISTORY_COLUMNS}, error_message, error_class, error_stack)
     SELECT ${HISTORY_VALUES}, CASE error_class WHEN 'timeout' THEN 'timed_out' ELSE 'failed' END::execution_status,
            error_message, error_class, its ->> 'stack' FROM settled
+    ON CONFLICT DO NOTHING
   ), letters AS (
     INSERT INTO dead_letter_jobs (job_id, queue, job_type, payload, error_message, error_class, fingerprint, attempts, reason)
     SELECT id, queue, job_type, payload, error_message, error_class, its ->> 'fingerprint', attempt,

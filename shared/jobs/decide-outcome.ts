@@ -10,6 +10,7 @@ import {
   type LogLine,
   type Outcome,
 } from './outcome.js';
+import { storableText } from './storable-text.js';
 import { backoffMs, type RetryPolicy } from './retry-policy.js';
 
 /** Why a handler's signal was aborted. */
@@ -36,7 +37,7 @@ export function decideFailure(failure: AttemptFailure, policy: RetryPolicy, rand
     const timeout: AttemptError = { message: `timed out after ${job.timeoutMs} ms`, errorClass: 'timeout' };
     return retryOrGiveUp(end, timeout, backoffMs(policy, job.retryCount, random));
   }
-  if (error instanceof SnoozeError) return snooze(end, error.message, error.delayMs);
+  if (error instanceof SnoozeError) return snooze(end, storableText(error.message, 2_000), error.delayMs);
   const described = describeError(error);
   if (described.errorClass === 'permanent') return deadLetter(end, described, 'permanent');
   if (error instanceof RetryAfterError) return retryOrGiveUp(end, described, error.delayMs);

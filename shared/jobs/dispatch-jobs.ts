@@ -38,6 +38,7 @@ const FIND_READY = `
   SELECT id, queue, priority, lost_count AS "lostCount" FROM jobs
    WHERE id = ANY ($1::bigint[]) AND status = 'pending' AND unmet_dependencies = 0
      AND (scheduled_at IS NULL OR scheduled_at <= now())
+     AND queue <> ALL (ARRAY(SELECT name FROM queues WHERE paused_at IS NOT NULL))
    ORDER BY ready_at, id`;
 
 /** Dispatches those of these jobs that are ready. Throws only when PostgreSQL does. */

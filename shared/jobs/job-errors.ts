@@ -34,7 +34,7 @@ export class RetryAfterError extends TransientError {
     options?: JobErrorOptions,
   ) {
     super(message, options);
-    this.delayMs = delayMs;
+    this.delayMs = checkDelay(delayMs);
   }
 }
 
@@ -44,6 +44,16 @@ export class SnoozeError extends Error {
   readonly delayMs: number;
   constructor(delayMs: number, message = `snoozed for ${delayMs} ms`) {
     super(message);
-    this.delayMs = delayMs;
+    this.delayMs = checkDelay(delayMs);
   }
+}
+
+const LONGEST_DELAY_MS = 10 * 365 * 24 * 3_600_000;
+
+/** @throws RangeError for what is no time to wait; the attempt then fails with that, and is retried with backoff */
+function checkDelay(delayMs: number): number {
+  if (!(delayMs >= 0 && delayMs <= LONGEST_DELAY_MS)) {
+    throw new RangeError(`delayMs must be 0 to ${LONGEST_DELAY_MS} milliseconds, not ${delayMs}`);
+  }
+  return delayMs;
 }

@@ -15,7 +15,7 @@ const PRUNE_PAGE = `
     SELECT id, created_at, completed_at, has_dependents, error_class FROM jobs WHERE id > $1 ORDER BY id LIMIT $2
   ), doomed AS (
     SELECT j.id FROM jobs j JOIN page p ON p.id = j.id
-     WHERE p.completed_at < now() - $3 * interval '1 millisecond'
+     WHERE j.completed_at < now() - $3 * interval '1 millisecond'
        AND (p.error_class IS NULL OR NOT EXISTS (SELECT 1 FROM dead_letter_jobs d WHERE d.job_id = p.id AND d.status = 'open'))
        AND (NOT p.has_dependents OR NOT EXISTS (
          SELECT 1 FROM job_dependencies d JOIN jobs c ON c.id = d.job_id

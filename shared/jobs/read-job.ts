@@ -81,13 +81,14 @@ const READ_CHILDREN = `
 
 /** Null: there is no such job. Of very many attempts or neighbours, the first 1,000. @throws PostgresError */
 export async function readJob(db: Database, id: number): Promise<JobDetail | null> {
-  const [job, executions, parents, children] = await Promise.all([
-    db.query<Omit<JobDetail, 'executions' | 'depends_on' | 'dependents'>>(READ_JOB, [id]),
+  // The row first: an attempt that it counts as finished is then among the executions read after it.
+  const job = await db.query<Omit<JobDetail, 'executions' | 'depends_on' | 'dependents'>>(READ_JOB, [id]);
+  if (!job.rows[0]) return null;
+  const [executions, parents, children] = await Promise.all([
     db.query<Execution>(READ_EXECUTIONS, [id]),
     db.query<DependencyRow>(READ_PARENTS, [id]),
     db.query<DependencyRow>(READ_CHILDREN, [id]),
   ]);
-  if (!job.rows[0]) return null;
   return { ...job.rows[0], executions: executions.rows, depends_on: parents.rows, dependents: children.rows };
 }
 

@@ -13,6 +13,7 @@ export const LANE_START: LanePosition = { readyAt: '-infinity', id: 0 };
 
 const READY_COLUMNS = `j.id, j.queue, j.priority, j.lost_count AS "lostCount", j.ready_at::text AS "readyAt"`;
 const READY_IN_LANE = `j.queue = $1 AND j.completed_at IS NULL AND j.unmet_dependencies = 0 AND j.set_aside_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM queues q WHERE q.name = $1 AND q.paused_at IS NOT NULL)
   AND j.status = 'pending' AND ($2::text[] IS NULL OR j.job_type = ANY ($2::text[]))`;
 
 /** The first ready job of each lane of a queue; one probe of jobs_unfinished a priority, from the watermark on. */

@@ -22,6 +22,7 @@ const RELEASE_JOBS = `
   ), history AS (
     INSERT INTO job_executions (${HISTORY_COLUMNS}, error_message)
     SELECT ${HISTORY_VALUES}, 'released', its ->> 'note' FROM settled
+    ON CONFLICT DO NOTHING
   )
   SELECT id, attempt, has_dependents AS "hasDependents", is_ready AS "isReady" FROM settled`;
 
@@ -67,30 +68,27 @@ export async function forgetClaimBatches(
  * released, so that attempts stay gapless.
  */
 const RELEASE_UNKNOWN_BATCH = `
-  WITH settled AS (
+  WITH batch AS (
+    DELETE FROM claim_batches WHERE worker_id = $1 AND batch_no = $2 RETURNING job_ids
+  ), settled AS (
     UPDATE jobs SET status = 'pending', worker_id = NULL, updated_at = now()
-     WHERE id = ANY ($3::bigint[]) AND id <> ALL ($4::bigint[]) AND worker_id = $1 AND status = 'running'
+     WHERE id = ANY (ARRAY(SELECT unnest(job_ids) FROM batch)) AND id <> ALL ($3::bigint[])
+       AND worker_id = $1 AND status = 'running'
     RETURNING id, attempt, started_at
   ), history AS (
     INSERT INTO job_executions (job_id, attempt, worker_id, status, started_at, duration_ms, error_message)
     SELECT id, attempt, $1, 'released', started_at, 0, 'the reply to the claim was lost' FROM settled
-  ), forgotten AS (
-    DELETE FROM claim_batches WHERE worker_id = $1 AND batch_no = $2
+    ON CONFLICT DO NOTHING
   )
   SELECT id FROM settled`;
 
-/** Returns the ids that are pending again; `running` are jobs that the worker does run, by another batch. */
+/** Returns the ids that are pending again; `owned` are jobs that the worker knows it owns, by another batch. */
 export async function releaseUnknownBatch(
   db: Database,
   workerId: string,
   batch: ClaimBatch,
-  running: readonly number[],
+  owned: readonly number[],
 ): Promise<number[]> {
-  const { rows } = await db.query<{ id: number }>(RELEASE_UNKNOWN_BATCH, [
-    workerId,
-    batch.batchNo,
-    batch.jobIds,
-    running,
-  ]);
+  const { rows } = await db.query<{ id: number }>(RELEASE_UNKNOWN_BATCH, [workerId, batch.batchNo, owned]);
   return rows.map(({ id }) => id);
 }

@@ -1,5 +1,4 @@
 import type { Installation } from '../installation.js';
-import { dispatchReadyOf } from './dispatch-jobs.js';
 import { releaseDependents } from './release-dependents.js';
 
 /** Parents that are done while an edge to them still waits: whoever settled them crashed before the release. */
@@ -11,28 +10,11 @@ const READ_UNRELEASED_PARENTS = `
      AND p.completed_at < now() - interval '5 seconds'
    LIMIT 1000`;
 
-/** Blocked jobs that no edge blocks: counted wrongly by somebody who wrote around the triggers. */
-const RELEASE_MISCOUNTED = `
-  WITH free AS (
-    SELECT c.id FROM jobs c
-     WHERE c.unmet_dependencies > 0 AND c.completed_at IS NULL
-       AND EXISTS (SELECT 1 FROM job_dependencies d WHERE d.job_id = c.id)
-       AND NOT EXISTS (SELECT 1 FROM job_dependencies d WHERE d.job_id = c.id AND d.satisfied_at IS NULL)
-     ORDER BY c.id LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
-  )
-  UPDATE jobs SET unmet_dependencies = 0, released_at = now(), updated_at = now()
-   WHERE id IN (SELECT id FROM free) RETURNING id`;
-
 /** Finishes releases that a crash cut short. Safe to repeat, and nothing to do as a rule. @throws PostgresError */
 export async function repairDependencies(installation: Installation): Promise<void> {
   const { rows: parents } = await installation.db.query<{ id: number }>(READ_UNRELEASED_PARENTS);
   await releaseDependents(
     installation,
     parents.map(({ id }) => id),
-  );
-  const { rows: freed } = await installation.db.query<{ id: number }>(RELEASE_MISCOUNTED);
-  await dispatchReadyOf(
-    installation,
-    freed.map(({ id }) => id),
   );
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.js';
 import type { Installation } from '../installation.js';
 import type { Database } from '../postgres/create-database.js';
 import { dispatchJobs, type DispatchableJob } from './dispatch-jobs.js';
@@ -40,6 +41,7 @@ const RESCUE_JOBS = `
   ), history AS (
     INSERT INTO job_executions (job_id, attempt, worker_id, status, started_at, duration_ms, error_class, error_message)
     SELECT id, attempt, $1, 'lost', started_at, date_part('epoch', now() - started_at) * 1000, 'lost', $4 FROM rescued
+    ON CONFLICT DO NOTHING
   ), letters AS (
     INSERT INTO dead_letter_jobs (job_id, queue, job_type, payload, error_message, error_class, fingerprint, attempts, reason)
     SELECT id, queue, job_type, payload, $4, 'lost', $5, attempt, 'poison' FROM rescued WHERE is_poison
@@ -63,7 +65,14 @@ const FORGET_RESCUED_BATCH = `
 export async function rescueJobs(installation: Installation): Promise<number> {
   const { rows: batches } = await installation.db.query<OrphanedBatch>(READ_ORPHANED_BATCHES);
   let count = 0;
-  for (const batch of batches) count += await rescueBatch(installation, batch);
+  for (const batch of batches) {
+    // One batch that cannot be rescued must not keep the others.
+    count += await rescueBatch(installation, batch).catch((error: unknown) => {
+      const fields = { workerId: batch.workerId, error: messageOf(error) };
+      installation.logger.error('the jobs of a dead worker could not be rescued; trying again', fields);
+      return 0;
+    });
+  }
   return count;
 }
 

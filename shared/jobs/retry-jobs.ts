@@ -21,6 +21,7 @@ const RETRY_JOBS = `
     INSERT INTO job_executions (${HISTORY_COLUMNS}, error_message, error_class, error_stack)
     SELECT ${HISTORY_VALUES}, CASE its ->> 'error_class' WHEN 'timeout' THEN 'timed_out' ELSE 'failed' END::execution_status,
            its ->> 'message', its ->> 'error_class', its ->> 'stack' FROM settled
+    ON CONFLICT DO NOTHING
   )
   SELECT id, attempt, has_dependents AS "hasDependents", is_ready AS "isReady" FROM settled`;
 

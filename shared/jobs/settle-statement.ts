@@ -22,7 +22,10 @@ export const ATTEMPT_KEY = `(id || ':' || attempt)`;
 export const FENCE = `id = ANY ($1::bigint[]) AND worker_id = $2 AND status = 'running' AND $3::jsonb ? ${ATTEMPT_KEY}
   AND (SELECT set_config('lock_timeout', '300ms', true)) IS NOT NULL`;
 
-/** The columns of a history row that all settles fill alike, for a FROM item `settled` that has `its`, its part of $3. */
+/**
+ * A history row that is there already stays (a person may have set `attempt` back): settling must not fail for it.
+ * The columns of a history row that all settles fill alike, for a FROM item `settled` that has `its`, its part of $3.
+ */
 export const HISTORY_COLUMNS = `job_id, attempt, worker_id, started_at, duration_ms, logs, status`;
 export const HISTORY_VALUES = `id, attempt, $2, started_at, (its ->> 'duration_ms')::int, its -> 'logs'`;
 

@@ -1,5 +1,6 @@
 import { HoldfastError } from '../errors.js';
 import type { Installation, JobDefaults } from '../installation.js';
+import type { Database } from '../postgres/create-database.js';
 import { isPostgresError } from '../postgres/postgres-error.js';
 import type { QueryTarget } from '../postgres/query-target.js';
 import { dispatchJobs } from './dispatch-jobs.js';
@@ -20,11 +21,11 @@ export async function submitJobs(
   const { db, events } = installation;
   const settings: InsertSettings = { isOwnCommit: true, defaults: installation.jobDefaults };
   const isPlain = !jobs.some(needsOwnStatement);
-  const inserted = await (
-    isPlain ? insertJobs(db, jobs, settings) : db.transaction((tx) => insertOneByOne(tx, jobs, settings))
-  ).catch((error: unknown) => {
-    throw describeFailure(error);
-  });
+  const inserted = await (isPlain ? insertJobs(db, jobs, settings) : insertKeyed(db, jobs, settings)).catch(
+    (error: unknown) => {
+      throw describeFailure(error);
+    },
+  );
   events.emit(
     'submitted',
     jobs
@@ -59,6 +60,23 @@ const toSubmitted = (job: InsertedOrExisting): SubmittedJob => ({
   createdAt: job.createdAt,
   isExisting: 'isExisting' in job,
 });
+
+/** Two submits that depend on the same jobs may deadlock; the one that is rolled back is simply done again. */
+async function insertKeyed(
+  db: Database,
+  jobs: readonly NewJob[],
+  settings: InsertSettings,
+): Promise<InsertedOrExisting[]> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await db.transaction((tx) => insertOneByOne(tx, jobs, settings));
+    } catch (error) {
+      if (!isPostgresError(error, 'lock_conflict')) throw error;
+      if (tries === MOST_TRIES)
+        throw new HoldfastError('busy', 'other submits hold the same jobs; try again', { cause: error });
+    }
+  }
+}
 
 async function insertOneByOne(
   tx: QueryTarget,

@@ -21,8 +21,8 @@ import {
 } from './read-ready.js';
 
 const PAGE = 5_000;
-/** How far into a lane to look for an entry that is still valid. */
-const FRONT = 200;
+/** Entries of a lane that are looked at together, for the first that is still valid. */
+const FRONT = 500;
 /** Younger jobs may be between their COMMIT and their push. */
 const READY_FOR_MS = 2_000;
 
@@ -145,11 +145,15 @@ async function findFirstValid(
   queue: string,
   priority: number,
 ): Promise<LanePosition> {
-  const entries = await readLaneFront(lanes, queue, priority, FRONT);
-  const ids = entries.map(Number).filter(Number.isSafeInteger);
-  const valid = await readValid(installation.db, queue, ids);
-  const first = entries.findIndex((entry) => valid.has(Number(entry)));
-  const invalid = first === -1 ? entries : entries.slice(0, first);
-  if (invalid.length > 0) await dropFromLane(lanes, queue, priority, invalid);
-  return valid.get(Number(entries[first])) ?? LANE_END;
+  for (;;) {
+    const entries = await readLaneFront(lanes, queue, priority, FRONT);
+    const ids = entries.map(Number).filter(Number.isSafeInteger);
+    const valid = await readValid(installation.db, queue, ids);
+    const first = entries.findIndex((entry) => valid.has(Number(entry)));
+    const invalid = first === -1 ? entries : entries.slice(0, first);
+    if (invalid.length > 0) await dropFromLane(lanes, queue, priority, invalid);
+    const position = valid.get(Number(entries[first]));
+    if (position) return position;
+    if (entries.length < FRONT) return LANE_END;
+  }
 }

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { messageOf } from '../errors.js';
 
 /** How an attempt ended. `retried`: failed, and runs again. */
 export type OutcomeKind = 'completed' | 'retried' | 'dead_letter' | 'snoozed' | 'cancelled' | 'released';
@@ -43,6 +44,21 @@ export interface HoldfastEvents {
 
 export type EventHub = EventEmitter<HoldfastEvents>;
 
+/** A listener that throws is its own fault: it must not make the engine settle, or claim, a second time. */
+class CalmEmitter extends EventEmitter<HoldfastEvents> {
+  override emit = ((name: keyof HoldfastEvents, ...args: unknown[]): boolean => {
+    // Raw: those of `once` take themselves out.
+    for (const listener of this.rawListeners(name)) {
+      try {
+        (listener as (...given: unknown[]) => void).apply(this, args);
+      } catch (error) {
+        process.emitWarning(`a listener of "${name}" threw: ${messageOf(error)}`);
+      }
+    }
+    return this.listenerCount(name) > 0;
+  }) as EventHub['emit'];
+}
+
 export function createEventHub(): EventHub {
-  return new EventEmitter<HoldfastEvents>({ captureRejections: false });
+  return new CalmEmitter();
 }

@@ -48,17 +48,23 @@ export async function markWorkerStopped(db: Database, workerId: string): Promise
 
 /**
  * $1: for how long the caller has seen PostgreSQL answer without a gap. After an outage nobody is declared dead before
- * everybody had a full lease to beat again.
+ * everybody had a full lease to beat again. $2: the leader; a statement that was held up until its lease ran out does nothing.
  */
 const DECLARE_DEAD = `
   UPDATE workers SET dead_at = now()
    WHERE dead_at IS NULL AND stopped_at IS NULL AND dead_after_ms <= $1
+     AND ($2::text IS NULL OR EXISTS (SELECT 1 FROM coordinator_lease WHERE holder = $2 AND expires_at > now()))
      AND last_seen_at < now() - dead_after_ms * interval '1 millisecond'
   RETURNING id`;
 
-export async function declareDeadWorkers(db: Database, trustedMs: number): Promise<string[]> {
+export async function declareDeadWorkers(
+  db: Database,
+  trustedMs: number,
+  leader: string | null = null,
+): Promise<string[]> {
   const { rows } = await db.query<{ id: string }>(DECLARE_DEAD, [
     Math.min(Math.floor(trustedMs), 2 ** 31 - 1),
+    leader,
   ]);
   return rows.map(({ id }) => id);
 }
@@ -100,6 +106,19 @@ const SET_ASIDE = `
 /** Sets aside those jobs whose type no live worker of their queue declares: they leave the ready index and wait. */
 export async function setAsideUnhandled(db: Database, ids: readonly number[]): Promise<void> {
   await db.query(SET_ASIDE, [ids]);
+}
+
+/** Those of these jobs that wait for a worker of other types. */
+export async function readOfOtherTypes(
+  db: Database,
+  ids: readonly number[],
+  jobTypes: readonly string[],
+): Promise<number[]> {
+  const { rows } = await db.query<{ id: number }>(
+    `SELECT id FROM jobs WHERE id = ANY ($1::bigint[]) AND status = 'pending' AND set_aside_at IS NULL AND job_type <> ALL ($2::text[])`,
+    [ids, jobTypes],
+  );
+  return rows.map(({ id }) => id);
 }
 
 /** Also lowers the watermark, since the jobs come back with the age they have. */

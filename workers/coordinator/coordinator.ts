@@ -65,6 +65,9 @@ export class Coordinator implements Service {
     });
     if (!leadership) await this.resign('another coordinator leads');
     else {
+      // A stall is a gap too, of PostgreSQL or of this host: nobody else could beat, or we could not see it.
+      if (askedAt - this.renewedAt > 2 * RENEW_MS || performance.now() - askedAt > RENEW_MS)
+        this.leader?.noteGap();
       this.renewedAt = askedAt;
       if (!this.leader) await this.lead(leadership);
     }

@@ -40,9 +40,9 @@ function dutyLoop(
 }
 
 /** Declares workers dead and makes their jobs ready again. `trustedMs`: how long PostgreSQL has answered without a gap. */
-export function createRescuer(installation: Installation, trustedMs: () => number): Loop {
+export function createRescuer(installation: Installation, holder: string, trustedMs: () => number): Loop {
   return dutyLoop(installation, 'rescue', RESCUE_MS, async () => {
-    for (const workerId of await declareDeadWorkers(installation.db, trustedMs())) {
+    for (const workerId of await declareDeadWorkers(installation.db, trustedMs(), holder)) {
       installation.events.emit('workerDied', { workerId });
     }
     await rescueJobs(installation);

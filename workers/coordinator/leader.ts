@@ -31,7 +31,7 @@ export class Leader {
         retryMs: 250,
       }),
       createAnnouncementListener(installation),
-      createRescuer(installation, () => performance.now() - this.trustedSince),
+      createRescuer(installation, holder, () => performance.now() - this.trustedSince),
       createSweeper(installation, holder),
       createPruner(installation, settings),
     ]);

@@ -139,6 +139,7 @@ describe('a claim', () => {
       jobTypes: ['held'],
       ledger: new ClaimLedger(),
       running: new RunningAttempts(),
+      unsettledJobIds: () => [],
     });
     await db.installation.db.transaction(async (tx) => {
       await tx.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [ids[1]]);
@@ -155,6 +156,7 @@ describe('a claim', () => {
       jobTypes: ['held'],
       ledger: new ClaimLedger(),
       running: new RunningAttempts(),
+      unsettledJobIds: () => [],
     });
     await claimer.reconcile();
     expect(await row(id)).toMatchObject({ status: 'pending', attempt: 1, retry_count: 0 });
