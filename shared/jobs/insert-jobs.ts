@@ -76,22 +76,30 @@ function explain(constraint: string | undefined, message: string): string {
 
 const INSERT_DEPENDENCIES = `
   INSERT INTO job_dependencies (job_id, depends_on_job_id, on_failure)
-  SELECT $1, d.parent, d.on_failure
-    FROM json_to_recordset($2::json) AS d (parent bigint, on_failure dependency_policy)`;
+  SELECT d.child, d.parent, d.on_failure
+    FROM json_to_recordset($1::json) AS d (child bigint, parent bigint, on_failure dependency_policy)
+  ON CONFLICT DO NOTHING`;
 
-/** @throws HoldfastError `validation_failed` when a parent does not exist */
-export async function insertDependencies(target: QueryTarget, jobId: number, job: NewJob): Promise<void> {
-  const dependsOn = job.dependsOn ?? [];
-  if (dependsOn.length === 0) return;
-  const edges = new Map(
-    dependsOn.map((d) => [d.jobId, { parent: d.jobId, on_failure: d.onFailure ?? 'block' }]),
+/**
+ * Inserts the edges of all the jobs in one statement, so that its trigger locks all the parents in the order of their ids:
+ * two submits that depend on the same jobs wait for each other, and never deadlock.
+ *
+ * @throws HoldfastError `validation_failed` when a parent does not exist
+ */
+export async function insertDependencies(
+  target: QueryTarget,
+  jobs: readonly { readonly id: number; readonly dependsOn: NewJob['dependsOn'] }[],
+): Promise<void> {
+  const edges = jobs.flatMap(({ id, dependsOn = [] }) =>
+    dependsOn.map(({ jobId, onFailure = 'block' }) => ({ child: id, parent: jobId, on_failure: onFailure })),
   );
+  if (edges.length === 0) return;
   try {
-    await target.query(INSERT_DEPENDENCIES, [jobId, JSON.stringify([...edges.values()])]);
+    await target.query(INSERT_DEPENDENCIES, [JSON.stringify(edges)]);
   } catch (error) {
     if ((error as { constraint?: string }).constraint !== 'job_dependencies_depends_on_job_id_fkey')
       throw error;
-    const problem = `no such job among ${[...edges.keys()].join(', ')}`;
+    const problem = `no such job among ${[...new Set(edges.map(({ parent }) => parent))].join(', ')}`;
     throw new HoldfastError('validation_failed', `depends_on: ${problem}`, {
       cause: error,
       details: [{ field: 'depends_on', problem }],

@@ -61,7 +61,7 @@ const toSubmitted = (job: InsertedOrExisting): SubmittedJob => ({
   isExisting: 'isExisting' in job,
 });
 
-/** Two submits that depend on the same jobs may deadlock; the one that is rolled back is simply done again. */
+/** A transaction that was rolled back for somebody else's lock stored nothing: it is simply done again. */
 async function insertKeyed(
   db: Database,
   jobs: readonly NewJob[],
@@ -84,7 +84,14 @@ async function insertOneByOne(
   settings: InsertSettings,
 ): Promise<InsertedOrExisting[]> {
   const done: InsertedOrExisting[] = [];
-  for (const job of jobs) done.push(await insertWithKey(tx, job, settings));
+  const edges = [];
+  for (const job of jobs) {
+    const inserted = await insertWithKey(tx, job, settings);
+    done.push(inserted);
+    if (!('isExisting' in inserted)) edges.push({ id: inserted.id, dependsOn: job.dependsOn });
+  }
+  // Whether parents were done already only the database knows; the push is a hint, and the claim decides.
+  await insertDependencies(tx, edges);
   return done;
 }
 
@@ -98,11 +105,7 @@ async function insertWithKey(
 ): Promise<InsertedOrExisting> {
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const [inserted] = await insertJobs(tx, [job], settings);
-    if (inserted) {
-      await insertDependencies(tx, inserted.id, job);
-      // Whether its parents were done already only the database knows; the push is a hint, and the claim decides.
-      return inserted;
-    }
+    if (inserted) return inserted;
     const existing = await findExisting(tx, job);
     if (existing) return existing;
   }

@@ -22,7 +22,8 @@ export class PostgresError extends Error {
   constructor(cause: unknown, wasSent: boolean) {
     super(messageOf(cause), { cause });
     const { code, constraint } = cause as { code?: unknown; constraint?: unknown };
-    this.sqlState = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+    // With a digit: Node's own EPIPE has five letters too.
+    this.sqlState = typeof code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? code : undefined;
     this.constraint = typeof constraint === 'string' ? constraint : undefined;
     this.wasSent = wasSent;
     this.kind = kindOf(this.sqlState);

@@ -100,6 +100,17 @@ describe('many jobs in one submit', () => {
   });
 });
 
+describe('submits that depend on the same jobs in another order', () => {
+  test('are all stored, whoever has to wait for whom', async () => {
+    const parents = (await submitJobs(db.installation, [job(), job()])).map(({ id }) => ({ jobId: id }));
+    const children = (order: typeof parents) => order.map((parent) => job({ dependsOn: [parent] }));
+    const submits = Array.from({ length: 8 }, (_, n) =>
+      submitJobs(db.installation, children(n % 2 === 0 ? parents : [...parents].reverse())),
+    );
+    expect((await Promise.all(submits)).flat()).toHaveLength(16);
+  }, 60_000);
+});
+
 describe('keys', () => {
   test('the same idempotency key gives the same job, a hundred times at once; another request is refused', async () => {
     const coalescer = new SubmitCoalescer(db.installation);

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/g
 import { prunePage } from '../../../shared/jobs/prune-jobs.js';
 import { promoteDue } from '../../../shared/jobs/promote-due.js';
 import { repairDependencies } from '../../../shared/jobs/repair-dependencies.js';
+import { Promoter } from '../../../workers/coordinator/promoter.js';
 import { Coordinator } from '../../../workers/coordinator/coordinator.js';
 import { eventually } from '../../support/eventually.js';
 import { createTestInstallation, hasRedis, type TestInstallation } from '../../support/test-installation.js';
@@ -80,6 +81,24 @@ describe('promotion', () => {
       expect((await promoteDue(db.installation, first.cursor, new Map())).count).toBe(0);
     },
   );
+});
+
+describe('the promoter', () => {
+  testWithRedis('does not push a job again and again that nobody takes', async () => {
+    await db.sql(`INSERT INTO jobs (job_type, scheduled_at) SELECT 'x', now() FROM generate_series(1, 100)`);
+    let promoted = 0;
+    const count = (event: { count: number }) => (promoted += event.count);
+    db.installation.events.on('promoted', count);
+    const promoter = new Promoter(db.installation, '-infinity');
+    // Rounds of five seconds in which the clock of the look-back runs: more than it remembers.
+    const end = performance.now() + 5_500;
+    while (performance.now() < end) {
+      const waitMs = await promoter.runOnce();
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+    db.installation.events.off('promoted', count);
+    expect(promoted).toBe(100);
+  });
 });
 
 describe('retention', () => {

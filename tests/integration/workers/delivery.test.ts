@@ -140,7 +140,13 @@ describe('a type that nobody handles', () => {
 
 describe('queues that share slots', () => {
   test('are all served, also when there are fewer slots than queues', async () => {
-    const slow = actJob('slow', () => new Promise((resolve) => setTimeout(resolve, 5)));
+    let running = 0;
+    let most = 0;
+    const slow = actJob('slow', async () => {
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      running--;
+    });
     const queues = ['one', 'two', 'three', 'four'];
     await work(db.installation, [slow], { queues, concurrency: 2, pollIntervalMs: 60_000 });
     for (const queue of queues)
@@ -150,6 +156,7 @@ describe('queues that share slots', () => {
         { queue },
       );
     await completed(100);
+    expect(most).toBeLessThanOrEqual(2);
   });
 });
 

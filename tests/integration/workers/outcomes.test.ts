@@ -188,6 +188,20 @@ describe('an attempt that', () => {
     expect(rows[4]!.error_message).toMatch(/^what the handler returned cannot be stored: /);
   });
 
+  test('logs or throws half a character is recorded all the same', async () => {
+    const half = 'x'.repeat(1_999) + '\u{1F600}';
+    const cut = actJob('cut', (payload, ctx) => {
+      ctx.log.info(half);
+      if (payload.fail) throw new PermanentError(half);
+      return 'fine';
+    });
+    await work(cut);
+    const jobs = await client.submitMany(cut, [{}, { fail: true }]);
+    expect(await client.result(jobs[0]!.id)).toBe('fine');
+    expect(await finished(jobs[1]!.id)).toMatchObject({ status: 'failed', error_class: 'permanent' });
+    expect(() => new SnoozeError(NaN)).toThrow(RangeError);
+  });
+
   test('reports progress and logs shows them with the job', async () => {
     let goOn = () => undefined as void;
     const chatty = actJob('chatty', async (_payload, ctx) => {
