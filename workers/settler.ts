@@ -70,15 +70,20 @@ export class Settler {
     await new Promise<void>((resolve) => this.idleWaiters.push(resolve));
   }
 
-  /** The worker is no longer the owner of anything: outcomes still waiting are void. */
+  /**
+   * The worker is no longer the owner of anything: outcomes still waiting are void. The rows of its claims must stay, they
+   * are how its jobs are rescued.
+   */
   abandon(): void {
     this.isAbandoned = true;
+    clearTimeout(this.forgetTimer);
   }
 
   /** Deletes the rows of finished claims that are still there. */
   async forgetFinished(): Promise<void> {
     clearTimeout(this.forgetTimer);
     this.forgetTimer = undefined;
+    if (this.isAbandoned) return;
     const { ledger, installation, workerId } = this.options;
     const finished = ledger.takeFinished();
     if (finished.length === 0) return;
@@ -202,6 +207,7 @@ export class Settler {
   }
 
   private forgetLater(): void {
+    if (this.isAbandoned) return;
     this.forgetTimer ??= setTimeout(() => void this.forgetFinished(), FORGET_AFTER_MS);
   }
 }
