@@ -3,6 +3,7 @@ import type { Service } from '../shared/lifecycle/service.js';
 import type { Installation } from '../shared/installation.js';
 import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
 import { dispatchReadyOf } from '../shared/jobs/dispatch-jobs.js';
+import { toIds } from '../shared/redis/lane-contents.js';
 import type { Lanes } from '../shared/redis/lanes.js';
 import { InterruptibleWait } from '../shared/time/interruptible-wait.js';
 import { jitter } from '../shared/time/loop.js';
@@ -146,7 +147,7 @@ export class Consumer implements Service {
       }
       // Another queue of this worker took the last slot meanwhile.
       this.forget.push(id);
-      await dispatchReadyOf(this.options.installation, [Number(id)].filter(Number.isSafeInteger), 'front');
+      await dispatchReadyOf(this.options.installation, toIds([id]), 'front');
       return;
     }
     if (performance.now() >= this.nextPollAt && !this.isStopping) await this.poll(POLL_READY_FOR_MS);
@@ -252,7 +253,7 @@ export class Consumer implements Service {
   private async returnProcessing(): Promise<void> {
     if (!this.lanes) return;
     const { queue, workerId, installation } = this.options;
-    const ids = (await this.lanes.drain(queue, workerId)).map(Number).filter(Number.isSafeInteger);
+    const ids = toIds(await this.lanes.drain(queue, workerId));
     await dispatchReadyOf(installation, ids, 'front');
   }
 

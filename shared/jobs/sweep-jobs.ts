@@ -6,6 +6,7 @@ import {
   readLaneFront,
   readOwners,
   removePresent,
+  toIds,
 } from '../redis/lane-contents.js';
 import type { Lanes } from '../redis/lanes.js';
 import { dispatchJobs, dispatchReadyOf } from './dispatch-jobs.js';
@@ -65,7 +66,7 @@ async function drainDeadOwners(
 ): Promise<void> {
   for (const owner of await readOwners(lanes, queue)) {
     if (live.has(owner)) continue;
-    const ids = (await lanes.drain(queue, owner)).map(Number).filter(Number.isSafeInteger);
+    const ids = toIds(await lanes.drain(queue, owner));
     await dispatchReadyOf(installation, ids, 'front');
   }
 }
@@ -147,7 +148,7 @@ async function findFirstValid(
 ): Promise<LanePosition> {
   for (;;) {
     const entries = await readLaneFront(lanes, queue, priority, FRONT);
-    const ids = entries.map(Number).filter(Number.isSafeInteger);
+    const ids = toIds(entries);
     const valid = await readValid(installation.db, queue, ids);
     const first = entries.findIndex((entry) => valid.has(Number(entry)));
     const invalid = first === -1 ? entries : entries.slice(0, first);

@@ -2,11 +2,15 @@ import type { Lanes } from './lanes.js';
 
 const CHUNK = 10_000;
 
+/** Entries of a list as ids; what is no number is left out. */
+export const toIds = (entries: readonly string[]): number[] =>
+  entries.map(Number).filter(Number.isSafeInteger);
+
 /** The ids of a list that are numbers, a chunk at a time, so that a long lane is never in memory as a whole. */
 async function* readList(lanes: Lanes, key: string): AsyncGenerator<number[]> {
   for (let start = 0; ; start += CHUNK) {
     const chunk = await lanes.connection.lrange(key, start, start + CHUNK - 1);
-    if (chunk.length > 0) yield chunk.map(Number).filter(Number.isSafeInteger);
+    if (chunk.length > 0) yield toIds(chunk);
     if (chunk.length < CHUNK) return;
   }
 }
