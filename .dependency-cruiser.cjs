@@ -19,6 +19,7 @@ module.exports = {
       '^shared/(observe|postgres|redis|jobs)/',
     ),
     never('observe-stands-on-the-ground', '^shared/observe/', '^shared/(postgres|redis|lifecycle|jobs)/'),
+    never('nothing-in-shared-needs-diagnosis', '^shared/(?!diagnosis/)', '^shared/diagnosis/'),
     never('stores-know-no-jobs', '^shared/(postgres|redis|lifecycle)/', '^shared/jobs/'),
   ],
   options: {

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { ConfigError } from '../config/config-error.js';
 import type { Config } from '../config/load-config.js';
+import { createStartCheck } from '../shared/diagnosis/start-check.js';
 import { messageOf } from '../shared/errors.js';
 import { openInstallation, type Installation } from '../shared/installation.js';
 import { composeServices, type Service } from '../shared/lifecycle/service.js';
@@ -45,6 +46,7 @@ export async function composeApiProcess(
     const service = composeServices('api', [
       { name: 'installation', start: async () => undefined, stop: () => installation.close() },
       ...extraServices(installation),
+      createStartCheck(installation, { queueCount: 0, coordinates: config.coordinator.isEnabled }),
       listener,
     ]);
     return {

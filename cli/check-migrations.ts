@@ -13,14 +13,20 @@ export async function checkMigrations({ postgres }: Config): Promise<void> {
   );
 }
 
-/** @throws HoldfastError `postgres_unavailable` */
-export async function readMigrations(postgres: Config['postgres']): Promise<MigrationStatus[]> {
+/**
+ * @param where the variable to check when PostgreSQL does not answer
+ * @throws HoldfastError `postgres_unavailable`
+ */
+export async function readMigrations(
+  postgres: Config['postgres'],
+  where = 'DATABASE_URL (or POSTGRES_*)',
+): Promise<MigrationStatus[]> {
   try {
     return await readMigrationStatus(postgres);
   } catch (error) {
     throw new HoldfastError(
       'postgres_unavailable',
-      `PostgreSQL cannot be used: ${messageOf(error)}. Check DATABASE_URL (or POSTGRES_*) and that the server runs`,
+      `PostgreSQL cannot be used: ${messageOf(error)}. Check ${where} and that the server runs`,
       { cause: error },
     );
   }

@@ -4,6 +4,7 @@ import { packageVersion } from '../shared/package-root.js';
 import { addApi } from './commands/api.js';
 import { addCoordinator } from './commands/coordinator.js';
 import { addDev } from './commands/dev.js';
+import { addDoctor } from './commands/doctor.js';
 import { addMigrate } from './commands/migrate.js';
 import { addWorker } from './commands/worker.js';
 import { printFailure } from './failure.js';
@@ -29,7 +30,7 @@ Settings are environment variables, also read from a .env file here; .env.exampl
   .exitOverride();
 
 // Each loads what it runs when it is run: `migrate` needs no web server, and --help needs nothing.
-for (const add of [addMigrate, addApi, addWorker, addCoordinator, addDev]) add(program);
+for (const add of [addMigrate, addApi, addWorker, addCoordinator, addDoctor, addDev]) add(program);
 
 try {
   await program.parseAsync();

@@ -8,6 +8,7 @@ export function toConfig(env: Env) {
   return {
     postgres: {
       connectionString: toPostgresUrl(env),
+      ...(env.DATABASE_DIRECT_URL === undefined ? {} : { directConnectionString: env.DATABASE_DIRECT_URL }),
       schema: env.DATABASE_SCHEMA,
       poolSize: env.DATABASE_POOL_SIZE,
     },
@@ -23,7 +24,11 @@ export function toConfig(env: Env) {
     builtInJobs: toBuiltInJobSettings(env),
     coordinator: { isEnabled: env.COORDINATOR_ENABLED, retentionMs: env.JOB_RETENTION },
     /** For jobs that do not say. */
-    jobDefaults: { timeoutMs: env.JOB_DEFAULT_TIMEOUT, maxRetries: env.JOB_MAX_RETRIES },
+    jobDefaults: {
+      timeoutMs: env.JOB_DEFAULT_TIMEOUT,
+      maxRetries: env.JOB_MAX_RETRIES,
+      maxPayloadBytes: env.JOB_MAX_PAYLOAD_BYTES,
+    },
   } as const;
 }
 
@@ -35,6 +40,8 @@ function toWorkerSettings(env: Env) {
     heartbeatIntervalMs: env.WORKER_HEARTBEAT_INTERVAL,
     deadAfterMs: env.WORKER_DEAD_AFTER,
     shutdownTimeoutMs: env.WORKER_SHUTDOWN_TIMEOUT,
+    maxUnsettled: env.WORKER_MAX_UNSETTLED,
+    maxResultBytes: env.JOB_MAX_RESULT_BYTES,
     isDeadLetterEnabled: env.JOB_DLQ_ENABLED,
     retryPolicy: {
       maxRetries: env.JOB_MAX_RETRIES,

@@ -24,6 +24,8 @@ export interface JobDefaults {
   readonly maxRetries?: number;
   /** Milliseconds. Default 300,000. */
   readonly timeoutMs?: number;
+  /** The largest payload, and the largest metadata, in bytes of JSON. Default 1,048,576 (1 MiB). */
+  readonly maxPayloadBytes?: number;
 }
 
 export interface InstallationOptions {
@@ -34,6 +36,7 @@ export interface InstallationOptions {
   readonly redisPrefix?: string;
   readonly logger?: Logger;
   readonly events?: EventHub;
+  /** What holds for submits that do not say, and how large a job may be. */
   readonly jobDefaults?: JobDefaults;
 }
 
@@ -74,10 +77,15 @@ export async function openInstallation(options: InstallationOptions): Promise<In
 
 const UNDEFINED_TABLE = '42P01';
 
+const READ_INSTALLATION = `
+  SELECT i.id, n.nspname AS schema FROM installation i
+    JOIN pg_class c ON c.oid = i.tableoid JOIN pg_namespace n ON n.oid = c.relnamespace`;
+
 async function readInstallationId(db: Database): Promise<string> {
   try {
-    const { rows } = await db.query<{ id: string }>('SELECT id FROM installation');
-    if (rows[0]) return rows[0].id;
+    const { rows } = await db.query<{ id: string; schema: string }>(READ_INSTALLATION);
+    if (rows[0]?.schema === db.schema) return rows[0].id;
+    if (rows[0]) throw wrongSchema(rows[0].schema, db.schema);
     throw new HoldfastError(
       'not_migrated',
       'table "installation" is empty: run `holdfast migrate down` and `up` on a new database',
@@ -85,10 +93,23 @@ async function readInstallationId(db: Database): Promise<string> {
   } catch (error) {
     if (!isPostgresError(error)) throw error;
     if (error.sqlState === UNDEFINED_TABLE) {
-      const what = `the database has no Holdfast tables in schema "${db.schema}": run \`holdfast migrate up\``;
+      const what = `the database has no Holdfast tables in schema "${db.schema}": run \`holdfast migrate up\`${hintOf(db.schema)}`;
       throw new HoldfastError('not_migrated', what, { cause: error });
     }
     const what = `PostgreSQL cannot be used: ${error.message}. Check DATABASE_URL (or POSTGRES_*) and that the server runs`;
     throw new HoldfastError('postgres_unavailable', what, { cause: error });
   }
 }
+
+/** What a pooler ignores of a connection's wishes is missed here first. */
+const hintOf = (schema: string) =>
+  schema === 'public'
+    ? ''
+    : '. If that is done, a pooler in between keeps the search_path from PostgreSQL: see docs/pgbouncer.md';
+
+const wrongSchema = (found: string, wanted: string) =>
+  new HoldfastError(
+    'not_migrated',
+    `connections see Holdfast's tables in schema "${found}", but DATABASE_SCHEMA is "${wanted}": correct it, or the search_path ` +
+      `of the role or database${hintOf(wanted)}`,
+  );

@@ -1,4 +1,4 @@
-import { takeCancelRequests } from '../shared/jobs/cancel-job.js';
+import { forgetCancelRequests, readCancelRequests } from '../shared/jobs/cancel-job.js';
 import { recordProgress } from '../shared/jobs/record-progress.js';
 import { createLoop, type Loop } from '../shared/time/loop.js';
 import type { Installation } from '../shared/installation.js';
@@ -13,11 +13,20 @@ export function createAttemptWatch(
   running: RunningAttempts,
   graceMs: number,
 ): Loop {
+  /** A request for an attempt that is not known yet stays: its claim has committed, and its reply is on the way. */
+  async function deliverCancels(): Promise<void> {
+    const requests = await readCancelRequests(installation.db, workerId);
+    const done = requests.filter(({ jobId, attempt, isStale }) => {
+      const found = running.find({ id: jobId, attempt });
+      found?.abort('cancelled', graceMs);
+      return found !== undefined || isStale;
+    });
+    if (done.length > 0) await forgetCancelRequests(installation.db, workerId, done);
+  }
+
   async function runOnce(): Promise<number> {
     if (running.size === 0) return INTERVAL_MS;
-    for (const request of await takeCancelRequests(installation.db, workerId)) {
-      running.find({ id: request.jobId, attempt: request.attempt })?.abort('cancelled', graceMs);
-    }
+    await deliverCancels();
     const reports = [];
     for (const attempt of running.all()) {
       if (attempt.unsavedProgress === undefined) continue;

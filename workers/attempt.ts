@@ -1,9 +1,10 @@
 import { HoldfastError } from '../shared/errors.js';
 import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
-import { completeJobs } from '../shared/jobs/complete-jobs.js';
+import { completeJobIn } from '../shared/jobs/complete-jobs.js';
 import type { AbortCause } from '../shared/jobs/decide-outcome.js';
 import type { JobContext, JobLog } from '../shared/jobs/define-job.js';
 import { complete, type LogLine, type OutcomeOf } from '../shared/jobs/outcome.js';
+import { DEFAULT_MOST_BYTES } from '../shared/jobs/storable-json.js';
 import { storableText } from '../shared/jobs/storable-text.js';
 import type { QueryTarget } from '../shared/postgres/query-target.js';
 import { monotonicMs } from '../shared/time/monotonic.js';
@@ -28,6 +29,7 @@ export class Attempt implements JobContext {
   constructor(
     readonly job: ClaimedJob,
     private readonly workerId: string,
+    private readonly maxResultBytes = DEFAULT_MOST_BYTES,
   ) {
     this.deadlineMs = this.startedAtMs + job.timeoutMs;
   }
@@ -72,9 +74,9 @@ export class Attempt implements JobContext {
   };
 
   complete = async (tx: QueryTarget, result?: unknown): Promise<void> => {
-    const outcome = complete({ job: this.job, durationMs: this.durationMs, logs: this.logs }, result);
-    const settled = await completeJobs(tx, this.workerId, [outcome as OutcomeOf<'completed'>], []);
-    if (settled.length === 0) {
+    const end = { job: this.job, durationMs: this.durationMs, logs: this.logs };
+    const outcome = complete(end, result) as OutcomeOf<'completed'>;
+    if (!(await completeJobIn(tx, this.workerId, outcome, this.maxResultBytes))) {
       throw new HoldfastError(
         'already_finished',
         `attempt ${this.attempt} no longer owns job ${this.jobId}: roll back`,

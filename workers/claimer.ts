@@ -21,6 +21,15 @@ export interface ClaimerOptions {
   readonly unsettledJobIds: () => Iterable<number>;
 }
 
+/** What came of claiming ids that were taken. */
+export interface Claim {
+  readonly jobs: readonly ClaimedJob[];
+  /** Ids that went back to their lanes, for workers of other types: taken at once again, they would go round and round. */
+  readonly putBack: number;
+}
+
+const NOTHING: Claim = { jobs: [], putBack: 0 };
+
 /** Makes jobs this worker's, and makes sure that it knows of every one that became so. */
 export class Claimer {
   private isStopping = false;
@@ -34,19 +43,21 @@ export class Claimer {
   }
 
   /** Claims taken ids. Waits while PostgreSQL is away: the ids are safe in the processing list. */
-  async claim(ids: readonly number[]): Promise<ClaimedJob[]> {
+  async claim(ids: readonly number[]): Promise<Claim> {
     for (let tries = 0; !this.isStopping; tries++) {
       try {
         const jobs = await this.attempt((request) => claimJobs(this.options.installation.db, ids, request));
-        if (jobs.length < ids.length) await this.explainMissing(ids, jobs);
-        return jobs;
+        return { jobs, putBack: jobs.length < ids.length ? await this.explainMissing(ids, jobs) : 0 };
       } catch (error) {
         if (isPostgresError(error, 'lock_conflict')) {
           // Somebody's transaction holds a row. Alone, it is left to the poll and the sweep, which skip it while locked.
-          if (ids.length === 1) return [];
+          if (ids.length === 1) return NOTHING;
           const middle = ids.length >> 1;
-          const halves = [ids.slice(0, middle), ids.slice(middle)];
-          return (await Promise.all(halves.map((half) => this.claim(half)))).flat();
+          const [one, other] = await Promise.all([
+            this.claim(ids.slice(0, middle)),
+            this.claim(ids.slice(middle)),
+          ]);
+          return { jobs: [...one.jobs, ...other.jobs], putBack: one.putBack + other.putBack };
         }
         if (tries === 0)
           this.options.installation.logger.warn('a claim failed; trying again', { error: messageOf(error) });
@@ -54,12 +65,17 @@ export class Claimer {
         await this.reconcile().catch(() => undefined);
       }
     }
-    return [];
+    return NOTHING;
   }
 
   /** Looks for ready jobs in PostgreSQL itself. @throws PostgresError */
-  claimReady(search: ReadySearch): Promise<ClaimedJob[]> {
-    return this.attempt((request) => claimReady(this.options.installation.db, search, request));
+  async claimReady(search: ReadySearch): Promise<ClaimedJob[]> {
+    try {
+      return await this.attempt((request) => claimReady(this.options.installation.db, search, request));
+    } catch (error) {
+      await this.reconcile().catch(() => undefined);
+      throw error;
+    }
   }
 
   /**
@@ -97,19 +113,22 @@ export class Claimer {
     return jobs;
   }
 
-  /** Duplicates, cancelled and deleted jobs are simply dropped; a type that nobody handles is set aside. */
-  private async explainMissing(ids: readonly number[], claimed: readonly ClaimedJob[]): Promise<void> {
+  /**
+   * Duplicates, cancelled and deleted jobs are simply dropped; a type that nobody handles is set aside. What is ready and of
+   * another type is for another worker of the queue: it is put back. Returns how many were.
+   */
+  private async explainMissing(ids: readonly number[], claimed: readonly ClaimedJob[]): Promise<number> {
     const { installation } = this.options;
     const found = new Set(claimed.map(({ id }) => id));
     const missing = ids.filter((id) => !found.has(id));
     installation.events.emit('claimMissed', { count: missing.length });
     try {
       await setAsideUnhandled(installation.db, missing);
-      // What is ready and of another type is for another worker of the queue.
       const foreign = await readOfOtherTypes(installation.db, missing, this.options.jobTypes);
-      await dispatchReadyOf(installation, foreign);
+      return await dispatchReadyOf(installation, foreign);
     } catch {
       // The sweep finds what is not put back.
+      return 0;
     }
   }
 }

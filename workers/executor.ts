@@ -14,18 +14,22 @@ export interface ExecutorOptions {
   readonly running: RunningAttempts;
   /** For what a job type leaves open. */
   readonly retryPolicy: RetryPolicy;
+  /** The largest result, in bytes of JSON. */
+  readonly maxResultBytes: number;
 }
 
 /** Runs one attempt from claim to outcome. Never throws. `null`: nothing is to be settled, the attempt is no longer ours. */
 export async function executeJob(job: ClaimedJob, options: ExecutorOptions): Promise<Outcome | null> {
   const definition = options.jobs.get(job.jobType) as AnyJobDefinition;
-  const attempt = new Attempt(job, options.workerId);
+  const attempt = new Attempt(job, options.workerId, options.maxResultBytes);
   options.running.add(attempt);
   let result: unknown;
   let failure: { error: unknown } | undefined;
   try {
     const payload = checkPayload(definition, job);
-    result = await attempt.run((): unknown => definition.run(payload, attempt));
+    result = await attempt.run((): unknown =>
+      options.running.board.enter(attempt, (): unknown => definition.run(payload, attempt)),
+    );
     failure = failureAfterReturn(attempt);
   } catch (error) {
     failure = { error };

@@ -1,5 +1,6 @@
 import { waitUntilReady, type RedisConnection } from '../shared/redis/connect-redis.js';
-import type { Lanes } from '../shared/redis/lanes.js';
+import type { QueueKeys } from '../shared/redis/keys.js';
+import type { BlockingConnections } from './blocking-connections.js';
 
 const WAIT_SECONDS = 1;
 /** A blocked pop must not outlive a Redis that went away without a word. */
@@ -10,37 +11,32 @@ const WATCHDOG_MS = WAIT_SECONDS * 1_000 + 1_500;
  * LEFT nowadays; every server knows this name.)
  */
 export class HandoffWaiter {
-  private connection: RedisConnection | undefined;
   private stopWaiting: (() => void) | undefined;
   private isStopped = false;
 
   constructor(
-    private readonly lanes: Lanes,
-    private readonly queue: string,
+    private readonly connections: BlockingConnections,
+    private readonly keys: QueueKeys,
     private readonly workerId: string,
   ) {}
 
-  /** An id, or null when none came within about a second. @throws when Redis is away; an id may then lie in processing */
-  async wait(): Promise<string | null> {
+  /**
+   * An id, null when none came within about a second, or undefined when no connection was free to wait on.
+   *
+   * @throws when Redis is away; an id may then lie in processing
+   */
+  async wait(): Promise<string | null | undefined> {
     if (this.isStopped) return null;
-    this.connection ??= this.lanes.openBlocking();
-    if (!(await waitUntilReady(this.connection, 1_000)))
-      throw new Error('the blocking connection to Redis is not ready');
-    const keys = this.lanes.keys(this.queue);
-    const popped = this.connection.brpoplpush(keys.handoff, keys.processing(this.workerId), WAIT_SECONDS);
-    popped.catch(() => undefined);
-    let timer: NodeJS.Timeout | undefined;
-    const stopped = new Promise<null>((resolve, reject) => {
-      this.stopWaiting = () => resolve(null);
-      timer = setTimeout(() => reject(new Error('Redis did not end a blocking pop in time')), WATCHDOG_MS);
-    });
+    const connection = this.connections.lend();
+    if (!connection) return undefined;
+    let isAtRest = false;
     try {
-      return await Promise.race([popped, stopped]);
-    } catch (error) {
-      this.disconnect();
-      throw error;
+      const id = await this.pop(connection);
+      isAtRest = !this.isStopped;
+      return id;
     } finally {
-      clearTimeout(timer);
+      if (isAtRest) this.connections.giveBack(connection);
+      else this.connections.discard(connection);
     }
   }
 
@@ -48,11 +44,20 @@ export class HandoffWaiter {
   stop(): void {
     this.isStopped = true;
     this.stopWaiting?.();
-    this.disconnect();
   }
 
-  private disconnect(): void {
-    if (this.connection && this.connection.status !== 'end') this.connection.disconnect();
-    this.connection = undefined;
+  private async pop(connection: RedisConnection): Promise<string | null> {
+    if (!(await waitUntilReady(connection, 1_000)))
+      throw new Error('the blocking connection to Redis is not ready');
+    if (this.isStopped) return null;
+    const processing = this.keys.processing(this.workerId);
+    const popped = connection.brpoplpush(this.keys.handoff, processing, WAIT_SECONDS);
+    popped.catch(() => undefined);
+    let timer: NodeJS.Timeout | undefined;
+    const stopped = new Promise<null>((resolve, reject) => {
+      this.stopWaiting = () => resolve(null);
+      timer = setTimeout(() => reject(new Error('Redis did not end a blocking pop in time')), WATCHDOG_MS);
+    });
+    return Promise.race([popped, stopped]).finally(() => clearTimeout(timer));
   }
 }

@@ -4,14 +4,16 @@
  * dist alike.
  *
  * It also ends the process when a job is over its timeout plus grace and the event loop never answered: nobody else can.
+ * What it knows of the event loop's thread is on the board; see deadline-board.ts.
  */
 import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import pg from 'pg';
 
 /** @typedef {import('./heartbeat.js').HeartbeatThreadData} HeartbeatThreadData */
+const LAST_WORD_MS = 3_000;
 const data = /** @type {HeartbeatThreadData} */ (workerData);
-const clock = new Float64Array(data.clock);
+const board = new Float64Array(data.boardMemory);
 
 /** @type {pg.Client | undefined} */
 let client;
@@ -44,17 +46,68 @@ async function beat() {
   }
 }
 
+/** @param {number} place */
+const readEntry = (place) => ({
+  deadlineMs: board[place] ?? Infinity,
+  jobId: board[place + 1] ?? 0,
+  attempt: board[place + 2] ?? 0,
+});
+
+/**
+ * The job that is to blame for an event loop which stands still beyond a deadline; `jobId` 0: one of several, and which is
+ * not known. Undefined: nothing is overdue, or what blocks has time left.
+ */
+function findOverdue() {
+  const overdueAt = monotonicMs() - data.graceMs;
+  const entered = readEntry(data.board.entered);
+  if (entered.jobId !== 0) return entered.deadlineMs < overdueAt ? entered : undefined;
+  const first = readEntry(data.board.first);
+  if (first.deadlineMs >= overdueAt) return undefined;
+  const isOnlyOne = (board[data.board.secondDeadlineMs] ?? Infinity) > monotonicMs();
+  return isOnlyOne ? first : { ...first, jobId: 0 };
+}
+
 function watchEventLoop() {
-  const [lastTurnMs = 0, deadlineMs = Infinity] = clock;
-  const now = monotonicMs();
-  const isStuck = now - lastTurnMs > data.stuckAfterMs;
-  if (isStuck && now > deadlineMs + data.graceMs) {
-    writeSync(
-      2,
-      `holdfast: a job is over its timeout and has blocked the event loop for ${Math.round(now - lastTurnMs)} ms; ending the process\n`,
-    );
-    process.kill(process.pid, 'SIGKILL');
-  }
+  const stoodMs = monotonicMs() - (board[data.board.lastTurnMs] ?? 0);
+  const overdue = stoodMs > data.stuckAfterMs ? findOverdue() : undefined;
+  if (overdue) void endProcess(overdue, Math.round(stoodMs));
+}
+
+/**
+ * @param {{ jobId: number, attempt: number }} overdue
+ * @param {number} stoodMs
+ */
+async function endProcess({ jobId, attempt }, stoodMs) {
+  for (const timer of timers) clearInterval(timer);
+  const who = jobId === 0 ? 'one of several jobs' : `job ${jobId} (attempt ${attempt})`;
+  const what = `${who} is over its timeout and has blocked the event loop for ${stoodMs} ms; ending the process`;
+  writeSync(2, `holdfast: ${what}\n`);
+  // What cannot be recorded in time, or for certain, is rescued as lost when the lease is over.
+  const limit = setTimeout(endNow, LAST_WORD_MS);
+  if (jobId !== 0) await recordEnd(jobId, attempt).catch(sayWhy);
+  clearTimeout(limit);
+  endNow();
+}
+
+/** @param {unknown} error */
+const sayWhy = (error) => writeSync(2, `holdfast: that could not be recorded: ${String(error)}\n`);
+
+const endNow = () => process.kill(process.pid, 'SIGKILL');
+
+/**
+ * @param {number} jobId
+ * @param {number} attempt
+ */
+async function recordEnd(jobId, attempt) {
+  const { workerId, endBlockedSql, policies, isDeadLetterEnabled } = data;
+  const connection = await connect();
+  await connection.query(endBlockedSql, [
+    workerId,
+    jobId,
+    attempt,
+    JSON.stringify(policies),
+    isDeadLetterEnabled,
+  ]);
 }
 
 const timers = [setInterval(beat, data.intervalMs), setInterval(watchEventLoop, 250)];

@@ -2,7 +2,9 @@ import { fileURLToPath } from 'node:url';
 import { Worker as Thread } from 'node:worker_threads';
 import type { ClientConfig } from 'pg';
 import type { Service } from '../shared/lifecycle/service.js';
+import { END_BLOCKED, type TypePolicies } from '../shared/jobs/end-blocked.js';
 import { BEAT } from '../shared/workers/registry.js';
+import { BOARD } from './deadline-board.js';
 import type { RunningAttempts } from './running-attempts.js';
 
 export interface HeartbeatThreadData {
@@ -14,8 +16,11 @@ export interface HeartbeatThreadData {
   readonly beatTimeoutMs: number;
   readonly graceMs: number;
   readonly stuckAfterMs: number;
-  /** See RunningAttempts. */
-  readonly clock: SharedArrayBuffer;
+  readonly board: typeof BOARD;
+  readonly boardMemory: SharedArrayBuffer;
+  readonly endBlockedSql: string;
+  readonly policies: TypePolicies;
+  readonly isDeadLetterEnabled: boolean;
 }
 
 export interface HeartbeatOptions {
@@ -25,6 +30,9 @@ export interface HeartbeatOptions {
   /** What a job over its timeout gets to end by itself. */
   readonly graceMs: number;
   readonly running: RunningAttempts;
+  /** For a job that blocks the event loop beyond its timeout; see END_BLOCKED. */
+  readonly policies: TypePolicies;
+  readonly isDeadLetterEnabled: boolean;
   /** The worker was declared dead: it owns nothing any more. */
   onDead(): void;
 }
@@ -45,7 +53,7 @@ export function createHeartbeat(options: HeartbeatOptions): Service {
     async start() {
       turn();
       turns = setInterval(turn, TURN_MS);
-      const { connection, workerId, intervalMs, graceMs } = options;
+      const { connection, workerId, intervalMs, graceMs, policies, isDeadLetterEnabled } = options;
       const workerData: HeartbeatThreadData = {
         connection,
         workerId,
@@ -54,7 +62,11 @@ export function createHeartbeat(options: HeartbeatOptions): Service {
         beatTimeoutMs: Math.max(intervalMs, 1_000),
         graceMs,
         stuckAfterMs: STUCK_AFTER_MS,
-        clock: options.running.clock,
+        board: BOARD,
+        boardMemory: options.running.board.memory,
+        endBlockedSql: END_BLOCKED,
+        policies,
+        isDeadLetterEnabled,
       };
       const started = new Thread(THREAD_FILE, { workerData });
       thread = started;
@@ -64,7 +76,9 @@ export function createHeartbeat(options: HeartbeatOptions): Service {
       started.on('error', () => undefined);
       // Without beats the worker will be declared dead: better to start over at once.
       started.on('exit', () => {
-        if (thread === started) options.onDead();
+        if (thread !== started) return;
+        thread = undefined;
+        options.onDead();
       });
       await new Promise<void>((resolve) => {
         started.once('online', resolve);

@@ -1,6 +1,7 @@
 import { composeServices, type Service } from '../shared/lifecycle/service.js';
 import type { Installation } from '../shared/installation.js';
 import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
+import { typePolicies } from '../shared/jobs/end-blocked.js';
 import { release } from '../shared/jobs/outcome.js';
 import {
   markWorkerStopped,
@@ -10,6 +11,7 @@ import {
 } from '../shared/workers/registry.js';
 import { createLoop } from '../shared/time/loop.js';
 import { createAttemptWatch } from './attempt-watch.js';
+import { BlockingConnections } from './blocking-connections.js';
 import { ClaimLedger } from './claim-ledger.js';
 import { Claimer } from './claimer.js';
 import { Consumer } from './consumer.js';
@@ -18,11 +20,9 @@ import { createHeartbeat } from './heartbeat.js';
 import { isSuspect, RunningAttempts } from './running-attempts.js';
 import { Settler } from './settler.js';
 import { Slots } from './slots.js';
-import type { ResolvedSettings } from './worker-settings.js';
+import { retryPolicies, type ResolvedSettings } from './worker-settings.js';
 
 const RECONCILE_MS = 5_000;
-/** Blocked connections at most; a worker of more queues looks into the others in between. */
-const MAX_BLOCKED = 16;
 
 /**
  * One life of a worker, with an id of its own: from its registration until it has stopped or was declared dead. A worker
@@ -44,7 +44,7 @@ export class Incarnation implements Service {
     onDead: () => void,
   ) {
     const { workerId, running, ledger } = this;
-    const { isDeadLetterEnabled, maxUnsettled: maxWaiting, abortGraceMs: graceMs } = settings;
+    const { isDeadLetterEnabled, maxResultBytes, maxUnsettled, abortGraceMs: graceMs } = settings;
     this.claimer = new Claimer({
       installation,
       workerId,
@@ -53,8 +53,15 @@ export class Incarnation implements Service {
       jobTypes: [...settings.jobs.keys()],
       unsettledJobIds: () => this.settler.jobIds(),
     });
-    this.settler = new Settler({ installation, workerId, ledger, isDeadLetterEnabled, maxWaiting });
-    this.consumers = composeServices('consumers', this.createConsumers());
+    this.settler = new Settler({
+      installation,
+      workerId,
+      ledger,
+      isDeadLetterEnabled,
+      maxResultBytes,
+      maxWaiting: maxUnsettled,
+    });
+    this.consumers = this.createConsumers();
     this.upkeep = composeServices('upkeep', [
       createHeartbeat({
         connection: installation.db.connectionConfig,
@@ -62,6 +69,8 @@ export class Incarnation implements Service {
         intervalMs: settings.heartbeatIntervalMs,
         graceMs,
         running,
+        policies: typePolicies(retryPolicies(settings)),
+        isDeadLetterEnabled,
         onDead,
       }),
       createAttemptWatch(installation, workerId, running, graceMs),
@@ -106,8 +115,9 @@ export class Incarnation implements Service {
     await withLimit(this.settler.whenIdle(), shutdownTimeoutMs);
     await this.settler.forgetFinished();
     this.settler.abandon();
-    await markWorkerStopped(this.installation.db, this.workerId).catch(() => undefined);
+    // In this order: a beat after the mark would find no worker, and take that for a death.
     await this.upkeep.stop();
+    await markWorkerStopped(this.installation.db, this.workerId).catch(() => undefined);
   }
 
   /** Declared dead: what runs here is no longer ours, and what it returns is void. */
@@ -121,11 +131,12 @@ export class Incarnation implements Service {
     await this.whenDrained(this.settings.abortGraceMs + 1_000);
   }
 
-  private createConsumers(): Consumer[] {
+  private createConsumers(): Service {
     const { installation, workerId, running, claimer, settler, settings } = this;
     const sharedSlots = new Slots(settings.concurrency);
-    const waitPermits = new Slots(MAX_BLOCKED);
-    return [...settings.queues].map(([queue, ownSlots]) => {
+    const { lanes } = installation;
+    const connections = lanes ? new BlockingConnections(lanes) : undefined;
+    const consumers = [...settings.queues].map(([queue, ownSlots]) => {
       const slots = ownSlots === undefined ? sharedSlots : new Slots(ownSlots);
       const { pollIntervalMs } = settings;
       const execute = (job: ClaimedJob) => this.execute(job);
@@ -134,7 +145,7 @@ export class Incarnation implements Service {
         workerId,
         queue,
         slots,
-        waitPermits,
+        connections,
         running,
         claimer,
         settler,
@@ -142,6 +153,7 @@ export class Incarnation implements Service {
         execute,
       });
     });
+    return composeServices('consumers', connections ? [connections, ...consumers] : consumers);
   }
 
   private async execute(job: ClaimedJob): Promise<void> {
@@ -150,9 +162,10 @@ export class Incarnation implements Service {
       this.settler.add(release({ job, durationMs: 0, logs: [] }, 'a process runs one suspect at a time'));
       return;
     }
-    const { jobs, retryPolicy } = this.settings;
+    const { jobs, retryPolicy, maxResultBytes } = this.settings;
     const outcome = await executeJob(job, {
       jobs,
+      maxResultBytes,
       workerId: this.workerId,
       running: this.running,
       retryPolicy,

@@ -1,5 +1,6 @@
 /** Composes the processes that run jobs; the command line starts them. */
 import type { Config } from '../config/load-config.js';
+import { createStartCheck } from '../shared/diagnosis/start-check.js';
 import { openInstallation, type Installation } from '../shared/installation.js';
 import type { AnyJobDefinition } from '../shared/jobs/define-job.js';
 import { toDepthReading } from '../shared/jobs/depth-reading.js';
@@ -45,6 +46,10 @@ export async function composeWorkerProcess(
         closing('built-in jobs', () => builtIn.close()),
         worker,
         ...(config.coordinator.isEnabled ? [createCoordinator(installation, config)] : []),
+        createStartCheck(installation, {
+          queueCount: Object.keys(config.worker.queues).length,
+          coordinates: config.coordinator.isEnabled,
+        }),
       ],
       describe: () => ({
         worker: { status: worker.id ? 'ok' : 'none', id: worker.id, running: worker.runningCount },
@@ -59,7 +64,7 @@ export async function composeCoordinatorProcess(config: Config, logger: Logger):
   return composeProcess('coordinator', config, logger, (installation) => {
     const coordinator = createCoordinator(installation, config);
     return {
-      services: [coordinator],
+      services: [coordinator, createStartCheck(installation, { queueCount: 0, coordinates: true })],
       describe: () => ({ coordinator: { status: coordinator.isLeading ? 'leading' : 'standby' } }),
       readyFields: () => ({}),
     };

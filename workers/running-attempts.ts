@@ -4,12 +4,11 @@ import { SUSPECT_AFTER_LOSSES } from '../shared/jobs/job-state.js';
 import { attemptKey } from '../shared/jobs/outcome.js';
 import { monotonicMs } from '../shared/time/monotonic.js';
 import type { Attempt } from './attempt.js';
+import { DeadlineBoard } from './deadline-board.js';
 
 /** The attempts whose handlers run in this process. */
 export class RunningAttempts {
-  /** For the heartbeat's thread: when the event loop last turned, and the earliest deadline of a running job. */
-  readonly clock = new SharedArrayBuffer(16);
-  private readonly times = new Float64Array(this.clock).fill(Infinity);
+  readonly board = new DeadlineBoard();
   private readonly attempts = new Map<string, Attempt>();
   private suspects = 0;
 
@@ -37,12 +36,12 @@ export class RunningAttempts {
   add(attempt: Attempt): void {
     this.attempts.set(attemptKey(attempt.job), attempt);
     if (isSuspect(attempt.job)) this.suspects++;
-    // Before the handler runs: it may block the loop at once, and for ever.
-    this.times[1] = Math.min(this.times[1] ?? Infinity, attempt.deadlineMs);
+    this.board.add(attempt);
   }
 
   delete(attempt: Attempt): void {
     if (this.attempts.delete(attemptKey(attempt.job)) && isSuspect(attempt.job)) this.suspects--;
+    this.board.remove(attempt);
   }
 
   abortAll(cause: AbortCause, graceMs: number): void {
@@ -52,14 +51,11 @@ export class RunningAttempts {
   /** One turn of the event loop: aborts what is over its timeout, and leaves word for the heartbeat's thread. */
   turn(graceMs: number): void {
     const now = monotonicMs();
-    let nextDeadline = Infinity;
     for (const attempt of this.attempts.values()) {
       if (attempt.deadlineMs <= now) attempt.abort('timeout', graceMs);
-      // An overdue one too: its handler may block the loop before it ends.
-      nextDeadline = Math.min(nextDeadline, attempt.deadlineMs);
     }
-    this.times[1] = nextDeadline;
-    this.times[0] = now;
+    // Overdue ones too: a handler may block the loop before it ends.
+    this.board.turn(this.attempts.values());
   }
 }
 

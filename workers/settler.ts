@@ -5,18 +5,22 @@ import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
 import type { Installation } from '../shared/installation.js';
 import { dispatchReadyOf } from '../shared/jobs/dispatch-jobs.js';
 import { findSettled } from '../shared/jobs/find-settled.js';
-import { attemptKey, deadLetter, type Outcome } from '../shared/jobs/outcome.js';
+import { attemptKey, type Outcome } from '../shared/jobs/outcome.js';
 import { forgetClaimBatches } from '../shared/jobs/release-jobs.js';
 import { releaseDependents } from '../shared/jobs/release-dependents.js';
 import { settleOutcomes, type SettledRow } from '../shared/jobs/settle-jobs.js';
+import { UnstorableResults } from '../shared/jobs/unstorable-results.js';
 import { isPostgresError } from '../shared/postgres/postgres-error.js';
 import type { ClaimLedger } from './claim-ledger.js';
+import { describe, storable } from './settled-outcome.js';
 
 export interface SettlerOptions {
   readonly installation: Installation;
   readonly workerId: string;
   readonly ledger: ClaimLedger;
   readonly isDeadLetterEnabled: boolean;
+  /** The largest result, in bytes of JSON. */
+  readonly maxResultBytes: number;
   /** Outcomes that may wait before the worker stops taking jobs. */
   readonly maxWaiting: number;
 }
@@ -108,11 +112,15 @@ export class Settler {
       void Promise.all([...kinds.values()].map((alike) => this.settle(alike))).finally(() => {
         this.inFlight--;
         this.schedule();
-        if (this.unsettled.size === 0 && this.inFlight === 0)
-          this.idleWaiters.splice(0).forEach((resolve) => resolve());
+        this.tellIdle();
       });
       this.schedule();
     });
+  }
+
+  private tellIdle(): void {
+    if (this.unsettled.size > 0 || this.inFlight > 0) return;
+    for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
 
   /** Settles outcomes of one kind, again and again until they are; a batch that cannot be is halved. */
@@ -125,65 +133,83 @@ export class Settler {
         if (isPostgresError(error, 'unavailable', 'other')) {
           this.options.installation.events.emit('settleDelayed', { waiting: this.unsettled.size, error });
           await wait(Math.min(50 * 2 ** Math.min(tries, 6), 2_000));
+        } else if (error instanceof UnstorableResults) {
+          return this.settleWithout(outcomes, error);
         } else if (outcomes.length > 1) {
           const middle = outcomes.length >> 1;
           await Promise.all([this.settle(outcomes.slice(0, middle)), this.settle(outcomes.slice(middle))]);
           return;
-        } else if (isPostgresError(error, 'lock_conflict')) {
-          await wait(100 + Math.random() * 100);
         } else {
-          outcomes = [storable(outcomes[0] as Outcome, error)];
-          await wait(Math.min(50 * tries, 2_000));
+          const [outcome] = outcomes as [Outcome];
+          const isHeld = isPostgresError(error, 'lock_conflict');
+          void this.settleLater([isHeld ? outcome : storable(outcome, messageOf(error))]);
+          return;
         }
       }
     }
     for (const { job } of outcomes) this.unsettled.delete(job);
   }
 
+  /**
+   * Somebody's transaction holds the row, or a trigger of theirs refuses it, perhaps for long: it is tried again by itself,
+   * and no batch waits for it.
+   */
+  private async settleLater(outcomes: Outcome[]): Promise<void> {
+    await wait(100 + Math.random() * 100);
+    await this.settle(outcomes);
+    this.tellIdle();
+  }
+
+  /** Those whose results cannot be stored fail; the rest is settled as it was meant to be. */
+  private async settleWithout(outcomes: Outcome[], { messages }: UnstorableResults): Promise<void> {
+    const isUnstorable = ({ job }: Outcome) => messages.has(attemptKey(job));
+    const rest = outcomes.filter((outcome) => !isUnstorable(outcome));
+    const failed = outcomes
+      .filter(isUnstorable)
+      .map((outcome) => storable(outcome, messages.get(attemptKey(outcome.job)) as string));
+    await Promise.all([this.settle(failed), rest.length > 0 ? this.settle(rest) : undefined]);
+  }
+
   private async settleOnce(outcomes: readonly Outcome[]): Promise<void> {
-    const { installation, workerId, ledger, isDeadLetterEnabled } = this.options;
-    const finished = ledger.takeFinished();
+    const { installation, workerId, ledger, isDeadLetterEnabled, maxResultBytes } = this.options;
+    const finishedBatches = ledger.takeFinished();
     let rows: SettledRow[];
     try {
-      rows = await settleOutcomes(installation.db, workerId, outcomes, {
-        finishedBatches: finished,
-        isDeadLetterEnabled,
-      });
+      const options = { finishedBatches, isDeadLetterEnabled, maxResultBytes };
+      rows = await settleOutcomes(installation.db, workerId, outcomes, options);
     } catch (error) {
-      ledger.giveBack(finished);
+      ledger.giveBack(finishedBatches);
       throw error;
     }
-    if (outcomes[0]?.kind === 'completed') ledger.drop(finished);
-    else ledger.giveBack(finished);
-    const settled = new Set(rows.map(attemptKey));
-    const unmatched = outcomes.filter(({ job }) => !settled.has(attemptKey(job)));
-    if (unmatched.length > 0) await this.explainUnmatched(unmatched, settled);
-    this.finish(outcomes, settled);
-    await this.afterCommit(
-      rows,
-      outcomes.filter(({ job }) => settled.has(attemptKey(job)) && unmatched.some((o) => o.job === job)),
-    );
+    if (outcomes[0]?.kind === 'completed') ledger.drop(finishedBatches);
+    else ledger.giveBack(finishedBatches);
+    const settledNow = new Set(rows.map(attemptKey));
+    const now = outcomes.filter(({ job }) => settledNow.has(attemptKey(job)));
+    const before =
+      now.length < outcomes.length
+        ? await this.explainUnmatched(outcomes.filter(({ job }) => !settledNow.has(attemptKey(job))))
+        : [];
+    this.finish(outcomes, [...now, ...before]);
+    await this.afterCommit(rows, before);
   }
 
-  /** No row matched: an earlier settle whose reply was lost, or the attempt was taken from us. Adds the former to `settled`. */
-  private async explainUnmatched(unmatched: readonly Outcome[], settled: Set<string>): Promise<void> {
+  /** No row matched: it was settled before, and is returned as it is on record, or the attempt was taken from us. */
+  private async explainUnmatched(unmatched: readonly Outcome[]): Promise<Outcome[]> {
     const { installation, workerId } = this.options;
-    for (const key of await findSettled(installation.db, workerId, unmatched)) settled.add(key);
-    const lost = unmatched.filter(({ job }) => !settled.has(attemptKey(job)));
-    if (lost.length > 0)
-      installation.events.emit('ownershipLost', { jobIds: lost.map(({ job }) => job.id), workerId });
+    const before = await findSettled(installation.db, workerId, unmatched);
+    const known = new Set(before.map(({ job }) => job));
+    const jobIds = unmatched.filter(({ job }) => !known.has(job)).map(({ job }) => job.id);
+    if (jobIds.length > 0) installation.events.emit('ownershipLost', { jobIds, workerId });
+    return before;
   }
 
-  private finish(outcomes: readonly Outcome[], settled: ReadonlySet<string>): void {
+  private finish(outcomes: readonly Outcome[], settled: readonly Outcome[]): void {
     for (const { job } of outcomes) {
       this.unsettled.delete(job);
       this.options.ledger.settle(job);
     }
     this.forgetLater();
-    this.options.installation.events.emit(
-      'settled',
-      outcomes.filter(({ job }) => settled.has(attemptKey(job))).map(describe),
-    );
+    this.options.installation.events.emit('settled', settled.map(describe));
   }
 
   /** What follows from the commit. A failure here is made good by the sweep, and must not settle again. */
@@ -210,26 +236,4 @@ export class Settler {
     if (this.isAbandoned) return;
     this.forgetTimer ??= setTimeout(() => void this.forgetFinished(), FORGET_AFTER_MS);
   }
-}
-
-/** What could not be stored is left out; a result that JSON or PostgreSQL cannot hold fails its job, and says so. */
-function storable(outcome: Outcome, error: unknown): Outcome {
-  if (outcome.kind !== 'completed') return { ...outcome, logs: [] };
-  const message = `what the handler returned cannot be stored: ${messageOf(error)}`;
-  return deadLetter({ ...outcome, logs: [] }, { message, errorClass: 'permanent' }, 'permanent');
-}
-
-function describe(outcome: Outcome) {
-  const { job, kind, durationMs } = outcome;
-  const error =
-    'error' in outcome ? { errorClass: outcome.error.errorClass, errorMessage: outcome.error.message } : {};
-  return {
-    id: job.id,
-    attempt: job.attempt,
-    jobType: job.jobType,
-    queue: job.queue,
-    kind,
-    durationMs,
-    ...error,
-  };
 }

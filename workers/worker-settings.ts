@@ -1,5 +1,6 @@
 import type { AnyJobDefinition } from '../shared/jobs/define-job.js';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from '../shared/jobs/retry-policy.js';
+import { DEFAULT_MOST_BYTES } from '../shared/jobs/storable-json.js';
 
 /** How a worker works. Times are milliseconds. */
 export interface WorkerSettings {
@@ -25,6 +26,8 @@ export interface WorkerSettings {
   readonly isDeadLetterEnabled?: boolean;
   /** Outcomes that may wait for PostgreSQL before the worker stops taking jobs. Default 10,000. */
   readonly maxUnsettled?: number;
+  /** The largest result a handler may return, in bytes of JSON; beyond it the job fails for good. Default 1,048,576 (1 MiB). */
+  readonly maxResultBytes?: number;
 }
 
 export interface ResolvedSettings extends Omit<Required<WorkerSettings>, 'jobs' | 'queues' | 'retryPolicy'> {
@@ -53,6 +56,7 @@ export function resolveSettings(settings: WorkerSettings): ResolvedSettings {
     abortGraceMs: 5_000,
     isDeadLetterEnabled: true,
     maxUnsettled: 10_000,
+    maxResultBytes: DEFAULT_MOST_BYTES,
     ...dropUndefined(rest),
     jobs: byType,
     queues: new Map(slots),
@@ -65,6 +69,10 @@ export function resolveSettings(settings: WorkerSettings): ResolvedSettings {
   }
   return resolved;
 }
+
+/** The whole policy of each job type. */
+export const retryPolicies = ({ jobs, retryPolicy }: ResolvedSettings): ReadonlyMap<string, RetryPolicy> =>
+  new Map([...jobs].map(([type, { retry }]) => [type, { ...retryPolicy, ...retry }]));
 
 const isNameList = (queues: NonNullable<WorkerSettings['queues']>): queues is readonly string[] =>
   Array.isArray(queues);

@@ -43,7 +43,9 @@ const SUBMIT_EXAMPLE = {
 
 const fields = {
   job_type: text(100).meta({ description: 'Selects the handler.', examples: ['email_notification'] }),
-  payload: jsonObject('What the handler is given. An object.'),
+  payload: jsonObject(
+    'What the handler is given. An object; as JSON at most 1 MiB where nothing else is configured.',
+  ),
   queue: queueName.optional(),
   priority: priority.optional(),
   max_retries: z.int().min(0).max(1_000).optional().meta({ description: 'Default 3.', default: 3 }),

@@ -69,11 +69,15 @@ async function openServers({ redis }: Config): Promise<Servers> {
   return startServers({ redis: isOneServer ? 'auto' : 'none', log: (line) => console.log(line) });
 }
 
-function withServers(given: Config, { postgresUrl, redisUrl }: Servers): Config {
+function withServers(given: Config, { postgres, postgresUrl, redisUrl }: Servers): Config {
+  const { directConnectionString, ...pooled } = given.postgres;
+  // It names a server that is not ours to migrate, unless that is the one in use.
+  const direct =
+    postgres.source === 'given' && directConnectionString !== undefined ? { directConnectionString } : {};
   const ownRedis = given.redis !== null && !('url' in given.redis) ? given.redis : null;
   return {
     ...given,
-    postgres: { ...given.postgres, connectionString: postgresUrl },
+    postgres: { ...pooled, ...direct, connectionString: postgresUrl },
     redis: redisUrl === null ? ownRedis : { url: redisUrl },
   };
 }

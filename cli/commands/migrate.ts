@@ -25,9 +25,14 @@ Examples:
     .action((direction: Direction) => runMigrate(direction, readSettings()));
 }
 
-async function runMigrate(direction: Direction, { postgres }: Config): Promise<void> {
+async function runMigrate(direction: Direction, config: Config): Promise<void> {
+  const { directConnectionString } = config.postgres;
+  const isDirect = directConnectionString !== undefined;
+  const postgres = isDirect
+    ? { ...config.postgres, connectionString: directConnectionString }
+    : config.postgres;
   // First of all: a server that is away is told in the same words as everywhere.
-  const before = await readMigrations(postgres);
+  const before = await readMigrations(postgres, isDirect ? 'DATABASE_DIRECT_URL' : undefined);
   if (direction === 'status') {
     for (const { name, isApplied } of before) console.log(`${isApplied ? 'applied' : 'pending'}  ${name}`);
     return;

@@ -14,6 +14,9 @@ import {
 import { MOST_SLOTS, readQueueList } from '../queue-list.js';
 import { BadValue, variable } from '../variable.js';
 
+/** Longer values do not fit into a jsonb. */
+const MOST_JSON_BYTES = 268_435_455;
+
 export const apiVariables = {
   API_HOST: text({ about: 'The address the API listens on; 0.0.0.0 for all', default: '127.0.0.1' }),
   API_PORT: port({ about: 'The port of the API; 0: a free one', default: '3000' }),
@@ -63,6 +66,12 @@ export const workerVariables = {
     about: 'What running jobs get to finish when the worker stops, before they are aborted',
     default: '30000',
   }),
+  WORKER_MAX_UNSETTLED: wholeNumber({
+    about: 'Outcomes that may wait for PostgreSQL, while it is away, before the worker takes no more jobs',
+    default: '10000',
+    from: 1,
+    to: 1_000_000,
+  }),
 };
 
 export const coordinatorVariables = {
@@ -103,6 +112,18 @@ export const jobVariables = {
   JOB_DLQ_ENABLED: flag({
     about: 'Whether a job out of retries becomes a dead letter; false: it is only failed',
     default: 'true',
+  }),
+  JOB_MAX_PAYLOAD_BYTES: bytes({
+    about: 'The largest payload, and the largest metadata, that a submit may have, as JSON',
+    default: '1048576',
+    from: 1_024,
+    to: MOST_JSON_BYTES,
+  }),
+  JOB_MAX_RESULT_BYTES: bytes({
+    about: 'The largest result a handler may return, as JSON; beyond it the job fails for good',
+    default: '1048576',
+    from: 1_024,
+    to: MOST_JSON_BYTES,
   }),
 };
 

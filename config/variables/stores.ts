@@ -17,6 +17,12 @@ export const postgresVariables = {
     example: 'postgres://user:password@localhost:5432/app',
     isSecret: true,
   }),
+  DATABASE_DIRECT_URL: address(/^postgres(ql)?:\/\//i, 'postgres://user:password@host:5432/database', {
+    about:
+      'The same database past a pooler such as PgBouncer in transaction mode: for LISTEN and migrations. Unset: DATABASE_URL',
+    example: 'postgres://user:password@localhost:5432/app',
+    isSecret: true,
+  }),
   POSTGRES_HOST: text({ about: 'A name, an address, or the folder of a Unix socket', default: 'localhost' }),
   POSTGRES_PORT: remotePort({ about: 'The port of PostgreSQL', default: '5432' }),
   POSTGRES_DB: text({ about: "The database. Unset: the user's name", example: 'app' }),

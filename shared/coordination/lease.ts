@@ -4,6 +4,10 @@ export interface Leadership {
   readonly term: number;
   /** False when the lease had lain free for so long that PostgreSQL may have been away. */
   readonly isSeamless: boolean;
+  /** When it was taken or renewed, by the database's clock, as PostgreSQL writes it. */
+  readonly renewedAt: string;
+  /** We held it before, and PostgreSQL has answered in time since the renewal before this one. */
+  readonly isGapless: boolean;
   /** Where the promoter goes on, as PostgreSQL writes it (microseconds do not fit a Date). */
   readonly promoteCursor: string;
 }
@@ -18,24 +22,28 @@ const HOLD_LEASE = `
   )
   UPDATE coordinator_lease l SET
     holder = $1, term = l.term + (l.holder IS DISTINCT FROM $1)::int,
-    expires_at = now() + $2 * interval '1 millisecond', reaches_redis = $3,
+    expires_at = now() + $2::float8 * interval '1 millisecond', reaches_redis = $3,
     promote_cursor = CASE WHEN l.holder = $1 THEN GREATEST(l.promote_cursor, $4::timestamptz) ELSE l.promote_cursor END
   FROM prior p
   WHERE l.name = 'coordinator' AND (p.holder = $1 OR p.expires_at < now() OR (NOT l.reaches_redis AND $3))
   RETURNING l.term, l.promote_cursor::text AS "promoteCursor",
-    p.expires_at > now() - interval '3 seconds' AS "isSeamless"`;
+    p.expires_at > now() - interval '3 seconds' AS "isSeamless", now()::text AS "renewedAt",
+    p.holder = $1 AND p.expires_at > now() + ($2::float8 - $5::float8) * interval '1 millisecond' AS "isGapless"`;
 
 export interface LeaseRequest {
   readonly holder: string;
   readonly leaseMs: number;
   readonly reachesRedis: boolean;
   readonly promoteCursor: string;
+  /** Renewals further apart than this leave a gap. */
+  readonly gapMs: number;
 }
 
 /** Null: somebody else leads. @throws PostgresError */
 export async function holdLease(db: Database, request: LeaseRequest): Promise<Leadership | null> {
-  const { holder, leaseMs, reachesRedis, promoteCursor } = request;
-  const { rows } = await db.query<Leadership>(HOLD_LEASE, [holder, leaseMs, reachesRedis, promoteCursor]);
+  const { holder, leaseMs, reachesRedis, promoteCursor, gapMs } = request;
+  const values = [holder, leaseMs, reachesRedis, promoteCursor, gapMs];
+  const { rows } = await db.query<Leadership>(HOLD_LEASE, values);
   return rows[0] ?? null;
 }
 

@@ -1,4 +1,4 @@
-import { HoldfastError } from '../errors.js';
+import { HoldfastError, messageOf } from '../errors.js';
 import type { Installation } from '../installation.js';
 import { isPostgresError } from '../postgres/postgres-error.js';
 import type { Database } from '../postgres/create-database.js';
@@ -27,20 +27,41 @@ export async function cancelJob(installation: Installation, id: number, reason?:
   if (answer === 'already_finished')
     throw new HoldfastError('already_finished', `job ${id} has already finished`);
   installation.events.emit('cancelled', { id, jobType, queue });
-  // The function released a bounded number of dependents in its own transaction; this does the rest and dispatches.
-  await releaseDependents(installation, [id]);
+  // The function released a bounded number of dependents in its own transaction; this does the rest and dispatches. The
+  // cancel is committed: a failure here is made good by the sweep, and must not be the answer.
+  await releaseDependents(installation, [id]).catch((error: unknown) =>
+    installation.logger.warn('dependents were not released after a cancel; the sweep will', {
+      error: messageOf(error),
+    }),
+  );
 }
 
 export interface CancelRequest {
   readonly jobId: number;
   readonly attempt: number;
+  /** So old that its attempt must have ended. */
+  readonly isStale: boolean;
 }
 
-/** Takes the cancellations that wait for this worker. Only a worker that runs something asks. */
-export async function takeCancelRequests(db: Database, workerId: string): Promise<CancelRequest[]> {
+/** The cancellations that wait for this worker. Only a worker that runs something asks. */
+export async function readCancelRequests(db: Database, workerId: string): Promise<CancelRequest[]> {
   const { rows } = await db.query<CancelRequest>(
-    'DELETE FROM cancel_requests WHERE worker_id = $1 RETURNING job_id AS "jobId", attempt',
+    `SELECT job_id AS "jobId", attempt, requested_at < now() - interval '1 minute' AS "isStale"
+       FROM cancel_requests WHERE worker_id = $1`,
     [workerId],
   );
   return rows;
+}
+
+/** Those that were delivered, or came to nothing. */
+export async function forgetCancelRequests(
+  db: Database,
+  workerId: string,
+  requests: readonly CancelRequest[],
+): Promise<void> {
+  await db.query(
+    `DELETE FROM cancel_requests WHERE worker_id = $1
+        AND (job_id, attempt) IN (SELECT * FROM unnest($2::bigint[], $3::int[]))`,
+    [workerId, requests.map(({ jobId }) => jobId), requests.map(({ attempt }) => attempt)],
+  );
 }

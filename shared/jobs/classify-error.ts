@@ -23,14 +23,20 @@ const TRANSIENT_CODES = new Set([
 const MESSAGE_LIMIT = 2_000;
 const STACK_LIMIT = 8_000;
 
-/** The class of whatever a handler threw, and what is recorded of it. */
+/** The class of whatever a handler threw, and what is recorded of it. Never throws. */
 export function describeError(error: unknown): AttemptError {
-  const stack = error instanceof Error ? error.stack : undefined;
-  return {
-    message: storableText(messageOf(error) || 'the handler threw an error without a message', MESSAGE_LIMIT),
-    errorClass: classifyError(error),
-    ...(stack === undefined ? {} : { stack: storableText(stack, STACK_LIMIT) }),
-  };
+  try {
+    const stack = error instanceof Error ? error.stack : undefined;
+    return {
+      message:
+        storableText(messageOf(error), MESSAGE_LIMIT) || 'the handler threw an error without a message',
+      errorClass: classifyError(error),
+      ...(stack === undefined ? {} : { stack: storableText(stack, STACK_LIMIT) }),
+    };
+  } catch {
+    // An object without a text form, a getter that throws.
+    return { message: 'the handler threw something that cannot be read as an error', errorClass: 'unknown' };
+  }
 }
 
 function classifyError(error: unknown): ErrorClass {

@@ -3,10 +3,12 @@ import type { QueryTarget } from '../postgres/query-target.js';
 import type { OutcomeOf } from './outcome.js';
 import {
   ATTEMPT_KEY,
+  describeError,
+  FAILURE_HISTORY,
   FENCE,
-  HISTORY_COLUMNS,
-  HISTORY_VALUES,
   runSettle,
+  SHORT_LOCK_TIMEOUT,
+  toParts,
   type SettledRow,
 } from './settle-statement.js';
 
@@ -15,14 +17,10 @@ const DEAD_LETTER_JOBS = `
   WITH settled AS (
     UPDATE jobs SET status = 'failed', completed_at = now(), updated_at = now(),
       error_message = $3::jsonb -> ${ATTEMPT_KEY} ->> 'message', error_class = $3::jsonb -> ${ATTEMPT_KEY} ->> 'error_class'
-     WHERE ${FENCE}
+     WHERE ${FENCE} AND ${SHORT_LOCK_TIMEOUT}
     RETURNING id, attempt, started_at, has_dependents, queue, job_type, payload, error_message, error_class,
       $3::jsonb -> ${ATTEMPT_KEY} AS its
-  ), history AS (
-    INSERT INTO job_executions (${HISTORY_COLUMNS}, error_message, error_class, error_stack)
-    SELECT ${HISTORY_VALUES}, CASE error_class WHEN 'timeout' THEN 'timed_out' ELSE 'failed' END::execution_status,
-           error_message, error_class, its ->> 'stack' FROM settled
-    ON CONFLICT DO NOTHING
+  ), history AS (${FAILURE_HISTORY}
   ), letters AS (
     INSERT INTO dead_letter_jobs (job_id, queue, job_type, payload, error_message, error_class, fingerprint, attempts, reason)
     SELECT id, queue, job_type, payload, error_message, error_class, its ->> 'fingerprint', attempt,
@@ -38,14 +36,12 @@ export function deadLetterJobs(
   outcomes: readonly OutcomeOf<'dead_letter'>[],
   isDeadLetterEnabled: boolean,
 ): Promise<SettledRow[]> {
-  const describe = ({ job, error, reason }: OutcomeOf<'dead_letter'>) => ({
-    message: error.message,
-    error_class: error.errorClass,
-    stack: error.stack,
+  const parts = toParts(outcomes, ({ job, error, reason }) => ({
+    ...describeError(error),
     reason,
     fingerprint: fingerprint(job.jobType, error.errorClass, error.message),
-  });
-  return runSettle(db, DEAD_LETTER_JOBS, workerId, outcomes, describe, [isDeadLetterEnabled]);
+  }));
+  return runSettle(db, DEAD_LETTER_JOBS, workerId, outcomes, parts, [isDeadLetterEnabled]);
 }
 
 /** Groups alike errors: the message without what differs from job to job (numbers, ids, quoted values). */

@@ -31,6 +31,7 @@ export interface JobContext<Result = unknown> {
    * not at all. What the handler returns afterwards is ignored.
    *
    * @throws HoldfastError `already_finished` when this attempt no longer owns the job; let it roll the transaction back.
+   *   PermanentError for a result that cannot be stored, before anything was written
    */
   readonly complete: (tx: QueryTarget, result?: Result) => Promise<void>;
 }

@@ -25,18 +25,3 @@ export async function dispatchRange(
     from = last.id + 1;
   }
 }
-
-const READ_RECENT = `
-  SELECT min(id) AS lowest, max(id) AS highest
-    FROM (SELECT id, created_at FROM jobs ORDER BY id DESC LIMIT 10000) newest
-   WHERE created_at > now() - $1 * interval '1 millisecond'`;
-
-/** For announcements that were missed: dispatches what was submitted lately; duplicates do no harm. */
-export async function dispatchRecent(installation: Installation, withinMs: number): Promise<void> {
-  const { rows } = await installation.db.query<{ lowest: number | null; highest: number | null }>(
-    READ_RECENT,
-    [withinMs],
-  );
-  const range = rows[0];
-  if (range?.lowest && range.highest) await dispatchRange(installation, range.lowest, range.highest);
-}

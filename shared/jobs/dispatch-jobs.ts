@@ -1,5 +1,6 @@
 import { groupBy } from '../group-by.js';
 import type { Installation } from '../installation.js';
+import type { Lanes } from '../redis/lanes.js';
 import { SUSPECT_AFTER_LOSSES } from './job-state.js';
 
 export interface DispatchableJob {
@@ -7,6 +8,21 @@ export interface DispatchableJob {
   readonly queue: string;
   readonly priority: number;
   readonly lostCount?: number;
+}
+
+/** Puts the ids of jobs of one queue on their lanes. @throws when Redis is away, or full */
+export async function pushJobs(
+  lanes: Lanes,
+  queue: string,
+  jobs: readonly DispatchableJob[],
+  end: 'back' | 'front' = 'back',
+): Promise<void> {
+  const entries = jobs.map(({ id, priority, lostCount = 0 }) => ({
+    id,
+    priority,
+    isSuspect: lostCount >= SUSPECT_AFTER_LOSSES,
+  }));
+  await lanes.push(queue, entries, end);
 }
 
 /**
@@ -21,16 +37,11 @@ export async function dispatchJobs(
   if (!lanes || jobs.length === 0) return;
   const byQueue = groupBy(jobs, (job) => job.queue);
   await Promise.all(
-    [...byQueue].map(async ([queue, ofQueue]) => {
-      const entries = ofQueue.map(({ id, priority, lostCount = 0 }) => ({
-        id,
-        priority,
-        isSuspect: lostCount >= SUSPECT_AFTER_LOSSES,
-      }));
-      await lanes
-        .push(queue, entries, end)
-        .catch((error: unknown) => events.emit('dispatchFailed', { queue, count: entries.length, error }));
-    }),
+    [...byQueue].map(([queue, ofQueue]) =>
+      pushJobs(lanes, queue, ofQueue, end).catch((error: unknown) =>
+        events.emit('dispatchFailed', { queue, count: ofQueue.length, error }),
+      ),
+    ),
   );
 }
 

@@ -1,8 +1,9 @@
-import { HoldfastError, messageOf } from '../errors.js';
-import { isPostgresError } from '../postgres/postgres-error.js';
+import { HoldfastError, type FieldProblem } from '../errors.js';
+import { isPostgresError, type PostgresError } from '../postgres/postgres-error.js';
 import type { QueryTarget } from '../postgres/query-target.js';
 import type { JobDefaults } from '../installation.js';
-import { toRow, type NewJob } from './new-job.js';
+import type { NewJob } from './new-job.js';
+import { findUnstorableJob, refuseJob, toJson } from './refuse-job.js';
 
 export interface InsertedJob {
   readonly id: number;
@@ -17,7 +18,7 @@ export interface InsertedJob {
  * (docs/performance.md). Ids are assigned in the order of the rows, since the sort runs before the defaults.
  * $2 tells the trigger who dispatches; see jobs_announce.
  */
-const INSERT_JOBS = `
+const insertJobsWith = (onConflict: string) => `
   INSERT INTO jobs (job_type, queue, priority, payload, max_retries, timeout_ms, scheduled_at, metadata, tags, created_by,
                     unique_key, idempotency_key, request_hash)
   SELECT j.job_type, COALESCE(j.queue, 'default'), COALESCE(j.priority, 50), j.payload, COALESCE(j.max_retries, 3),
@@ -30,79 +31,58 @@ const INSERT_JOBS = `
            request_hash text
          )) WITH ORDINALITY AS j
    ORDER BY j.ordinality
-  ON CONFLICT DO NOTHING
+  ${onConflict}
   RETURNING id, created_at AS "createdAt", queue, priority, ready_at <= now() AS "isReady"`;
+
+/** Without a key, a row that is in the way has the id that is next: an error, not a row left out that nobody misses. */
+const INSERT_PLAIN = insertJobsWith('');
+const INSERT_KEYED = insertJobsWith('ON CONFLICT DO NOTHING');
 
 export interface InsertSettings {
   /** The transaction is ours, and we dispatch after it; else the trigger announces the jobs. */
   readonly isOwnCommit: boolean;
+  /** Each job has a statement of its own, and may be there already. */
+  readonly isKeyed: boolean;
   readonly defaults: JobDefaults;
 }
 
 /**
- * Inserts jobs in the order given; a row whose key exists already is left out of the answer.
+ * Inserts jobs in the order given. With `isKeyed`, a row whose key, or id, exists already is left out of the answer.
  *
- * @throws HoldfastError `validation_failed` when a value cannot be stored; PostgresError otherwise
+ * @throws HoldfastError `validation_failed` when a value cannot be stored, `busy` when the next id was taken by hand;
+ *   PostgresError otherwise
  */
 export async function insertJobs(
   target: QueryTarget,
   jobs: readonly NewJob[],
-  { isOwnCommit, defaults }: InsertSettings,
+  { isOwnCommit, isKeyed, defaults }: InsertSettings,
 ): Promise<InsertedJob[]> {
+  const json = toJson(jobs, defaults);
   try {
-    const { rows } = await target.query(INSERT_JOBS, [
-      JSON.stringify(jobs.map((job) => toRow(job, defaults))),
-      isOwnCommit,
-    ]);
+    const { rows } = await target.query(isKeyed ? INSERT_KEYED : INSERT_PLAIN, [json, isOwnCommit]);
     return (rows as InsertedJob[]).map((row) => ({ ...row, id: Number(row.id) }));
   } catch (error) {
-    if (!isUnstorable(error)) throw error;
-    const problem = isPostgresError(error) ? explain(error.constraint, error.message) : messageOf(error);
-    throw new HoldfastError('validation_failed', `the job cannot be stored: ${problem}`, {
-      cause: error,
-      details: [{ field: 'payload', problem }],
-    });
+    if (constraintOf(error) === 'jobs_pkey') throw idTaken(error);
+    if (!isPostgresError(error, 'bad_value', 'constraint')) throw error;
+    throw findUnstorableJob(jobs, defaults, error) ?? refuseJob(describeRefusal(error), error);
   }
 }
 
-/** JSON.stringify throws a TypeError for what JSON has no word for: circular structures, BigInt. */
-function isUnstorable(error: unknown): boolean {
-  return error instanceof TypeError || isPostgresError(error, 'bad_value', 'constraint');
+/** What PostgreSQL did not take, and nothing that we look at explains. */
+function describeRefusal({ constraint, message }: PostgresError): FieldProblem {
+  if (constraint === 'queue_name_check')
+    return { field: 'queue', problem: 'must match [a-z0-9][a-z0-9_.-]{0,62}' };
+  return { field: 'payload', problem: `or another value of it was refused: ${message}` };
 }
 
-function explain(constraint: string | undefined, message: string): string {
-  return constraint === 'queue_name_check' ? 'queue must match [a-z0-9][a-z0-9_.-]{0,62}' : message;
-}
+/** Of a caller's own transaction, the driver's error comes as it is. */
+const constraintOf = (error: unknown) => (error as { constraint?: unknown } | null)?.constraint;
 
-const INSERT_DEPENDENCIES = `
-  INSERT INTO job_dependencies (job_id, depends_on_job_id, on_failure)
-  SELECT d.child, d.parent, d.on_failure
-    FROM json_to_recordset($1::json) AS d (child bigint, parent bigint, on_failure dependency_policy)
-  ON CONFLICT DO NOTHING`;
-
-/**
- * Inserts the edges of all the jobs in one statement, so that its trigger locks all the parents in the order of their ids:
- * two submits that depend on the same jobs wait for each other, and never deadlock.
- *
- * @throws HoldfastError `validation_failed` when a parent does not exist
- */
-export async function insertDependencies(
-  target: QueryTarget,
-  jobs: readonly { readonly id: number; readonly dependsOn: NewJob['dependsOn'] }[],
-): Promise<void> {
-  const edges = jobs.flatMap(({ id, dependsOn = [] }) =>
-    dependsOn.map(({ jobId, onFailure = 'block' }) => ({ child: id, parent: jobId, on_failure: onFailure })),
+/** Each try uses up ids, so that trying again gets past a few of them. */
+const idTaken = (cause: unknown) =>
+  new HoldfastError(
+    'busy',
+    'nothing was stored: the next id of table jobs was given to a row by hand. Try again, or move the ids on at once: ' +
+      `SELECT setval(pg_get_serial_sequence('jobs', 'id'), (SELECT max(id) FROM jobs))`,
+    { cause },
   );
-  if (edges.length === 0) return;
-  try {
-    await target.query(INSERT_DEPENDENCIES, [JSON.stringify(edges)]);
-  } catch (error) {
-    if ((error as { constraint?: string }).constraint !== 'job_dependencies_depends_on_job_id_fkey')
-      throw error;
-    const problem = `no such job among ${[...new Set(edges.map(({ parent }) => parent))].join(', ')}`;
-    throw new HoldfastError('validation_failed', `depends_on: ${problem}`, {
-      cause: error,
-      details: [{ field: 'depends_on', problem }],
-    });
-  }
-}

@@ -7,6 +7,8 @@ import {
   HISTORY_COLUMNS,
   HISTORY_VALUES,
   runSettle,
+  SHORT_LOCK_TIMEOUT,
+  toParts,
   type SettledRow,
 } from './settle-statement.js';
 
@@ -16,7 +18,7 @@ const RELEASE_JOBS = `
     UPDATE jobs SET status = 'pending', worker_id = NULL, updated_at = now(),
       scheduled_at = CASE WHEN ($3::jsonb -> ${ATTEMPT_KEY} ->> 'delay_ms')::float8 > 0
         THEN now() + ($3::jsonb -> ${ATTEMPT_KEY} ->> 'delay_ms')::float8 * interval '1 millisecond' ELSE scheduled_at END
-     WHERE ${FENCE}
+     WHERE ${FENCE} AND ${SHORT_LOCK_TIMEOUT}
     RETURNING id, attempt, started_at, has_dependents, scheduled_at IS NULL OR scheduled_at <= now() AS is_ready,
       $3::jsonb -> ${ATTEMPT_KEY} AS its
   ), history AS (
@@ -32,10 +34,8 @@ export function releaseJobs(
   workerId: string,
   outcomes: readonly OutcomeOf<'snoozed' | 'released'>[],
 ): Promise<SettledRow[]> {
-  return runSettle(db, RELEASE_JOBS, workerId, outcomes, ({ note, delayMs }) => ({
-    note,
-    delay_ms: delayMs,
-  }));
+  const parts = toParts(outcomes, ({ note, delayMs }) => ({ note, delay_ms: delayMs }));
+  return runSettle(db, RELEASE_JOBS, workerId, outcomes, parts);
 }
 
 /** What a worker owns according to PostgreSQL; it may not know all of it, when the reply to a claim was lost. */

@@ -80,12 +80,32 @@ async function rescueBatch(
   installation: Installation,
   { workerId, batchNo, jobIds }: OrphanedBatch,
 ): Promise<number> {
-  const { db, events } = installation;
   const message = `worker ${workerId} died while it ran the job`;
+  const count = await rescueClaimed(installation, workerId, jobIds, message);
+  await installation.db.query(FORGET_RESCUED_BATCH, [workerId, batchNo]);
+  return count;
+}
+
+/**
+ * Those of the jobs that are still on record as this worker's: their attempt was lost, and they are ready again.
+ *
+ * @param message says why, in the attempt's record. @returns how many. @throws PostgresError
+ */
+export async function rescueClaimed(
+  installation: Installation,
+  workerId: string,
+  jobIds: readonly number[],
+  message: string,
+): Promise<number> {
+  const { db, events } = installation;
   const poisonAt = SUSPECT_AFTER_LOSSES + LOSSES_AS_SUSPECT;
-  const values = [workerId, jobIds, poisonAt, message, fingerprint('', 'lost', 'poison')];
-  const rescued = await rescueRows(db, values);
-  await db.query(FORGET_RESCUED_BATCH, [workerId, batchNo]);
+  const rescued = await rescueRows(db, [
+    workerId,
+    jobIds,
+    poisonAt,
+    message,
+    fingerprint('', 'lost', 'poison'),
+  ]);
   if (rescued.length === 0) return 0;
   events.emit('rescued', { workerId, jobIds: rescued.map(({ id }) => id) });
   await dispatchJobs(

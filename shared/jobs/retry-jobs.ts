@@ -2,10 +2,12 @@ import type { QueryTarget } from '../postgres/query-target.js';
 import type { OutcomeOf } from './outcome.js';
 import {
   ATTEMPT_KEY,
+  describeError,
+  FAILURE_HISTORY,
   FENCE,
-  HISTORY_COLUMNS,
-  HISTORY_VALUES,
   runSettle,
+  SHORT_LOCK_TIMEOUT,
+  toParts,
   type SettledRow,
 } from './settle-statement.js';
 
@@ -15,13 +17,9 @@ const RETRY_JOBS = `
     UPDATE jobs SET status = 'pending', worker_id = NULL, updated_at = now(), retry_count = retry_count + 1,
       scheduled_at = now() + ($3::jsonb -> ${ATTEMPT_KEY} ->> 'delay_ms')::float8 * interval '1 millisecond',
       error_message = $3::jsonb -> ${ATTEMPT_KEY} ->> 'message', error_class = $3::jsonb -> ${ATTEMPT_KEY} ->> 'error_class'
-     WHERE ${FENCE}
+     WHERE ${FENCE} AND ${SHORT_LOCK_TIMEOUT}
     RETURNING id, attempt, started_at, has_dependents, scheduled_at <= now() AS is_ready, $3::jsonb -> ${ATTEMPT_KEY} AS its
-  ), history AS (
-    INSERT INTO job_executions (${HISTORY_COLUMNS}, error_message, error_class, error_stack)
-    SELECT ${HISTORY_VALUES}, CASE its ->> 'error_class' WHEN 'timeout' THEN 'timed_out' ELSE 'failed' END::execution_status,
-           its ->> 'message', its ->> 'error_class', its ->> 'stack' FROM settled
-    ON CONFLICT DO NOTHING
+  ), history AS (${FAILURE_HISTORY}
   )
   SELECT id, attempt, has_dependents AS "hasDependents", is_ready AS "isReady" FROM settled`;
 
@@ -31,10 +29,6 @@ export function retryJobs(
   workerId: string,
   outcomes: readonly OutcomeOf<'retried'>[],
 ): Promise<SettledRow[]> {
-  return runSettle(db, RETRY_JOBS, workerId, outcomes, ({ error, delayMs }) => ({
-    delay_ms: delayMs,
-    message: error.message,
-    error_class: error.errorClass,
-    stack: error.stack,
-  }));
+  const parts = toParts(outcomes, ({ error, delayMs }) => ({ ...describeError(error), delay_ms: delayMs }));
+  return runSettle(db, RETRY_JOBS, workerId, outcomes, parts);
 }

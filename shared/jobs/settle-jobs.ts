@@ -1,5 +1,5 @@
 import type { QueryTarget } from '../postgres/query-target.js';
-import { completeJobs } from './complete-jobs.js';
+import { completeJobs, type CompleteOptions } from './complete-jobs.js';
 import { deadLetterJobs } from './dead-letter-jobs.js';
 import type { Outcome, OutcomeOf } from './outcome.js';
 import { releaseJobs } from './release-jobs.js';
@@ -8,32 +8,36 @@ import type { SettledRow } from './settle-statement.js';
 
 export type { SettledRow } from './settle-statement.js';
 
-export interface SettleOptions {
-  /** Claims whose jobs are all settled; only completions carry them along. */
-  readonly finishedBatches: readonly number[];
+/** Finished batches are forgotten by completions only. */
+export interface SettleOptions extends CompleteOptions {
   readonly isDeadLetterEnabled: boolean;
 }
 
 /**
  * Records outcomes of one kind in one statement. Rows that do not come back were not ours any more, or had been settled.
  *
- * @throws PostgresError; TypeError for a result that JSON cannot hold. Then none of them is recorded.
+ * @throws PostgresError; UnstorableResults; RangeError when they are too much for one statement. None is recorded then.
  */
 export async function settleOutcomes(
   target: QueryTarget,
   workerId: string,
   outcomes: readonly Outcome[],
-  { finishedBatches, isDeadLetterEnabled }: SettleOptions,
+  options: SettleOptions,
 ): Promise<SettledRow[]> {
   switch (outcomes[0]?.kind) {
     case undefined:
       return [];
     case 'completed':
-      return completeJobs(target, workerId, outcomes as OutcomeOf<'completed'>[], finishedBatches);
+      return completeJobs(target, workerId, outcomes as OutcomeOf<'completed'>[], options);
     case 'retried':
       return retryJobs(target, workerId, outcomes as OutcomeOf<'retried'>[]);
     case 'dead_letter':
-      return deadLetterJobs(target, workerId, outcomes as OutcomeOf<'dead_letter'>[], isDeadLetterEnabled);
+      return deadLetterJobs(
+        target,
+        workerId,
+        outcomes as OutcomeOf<'dead_letter'>[],
+        options.isDeadLetterEnabled,
+      );
     case 'snoozed':
     case 'released':
       return releaseJobs(target, workerId, outcomes as OutcomeOf<'snoozed' | 'released'>[]);

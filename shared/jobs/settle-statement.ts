@@ -1,5 +1,6 @@
 import type { QueryTarget } from '../postgres/query-target.js';
-import { attemptKey, type Outcome } from './outcome.js';
+import { attemptKey, type AttemptError, type Outcome } from './outcome.js';
+import { isWithin, MOST_BYTES_TOGETHER } from './storable-json.js';
 
 /** A row that a settle statement changed. */
 export interface SettledRow {
@@ -19,8 +20,10 @@ export interface SettledRow {
  * The fence is id, attempt, worker and status: a row that does not match was taken from us.
  */
 export const ATTEMPT_KEY = `(id || ':' || attempt)`;
-export const FENCE = `id = ANY ($1::bigint[]) AND worker_id = $2 AND status = 'running' AND $3::jsonb ? ${ATTEMPT_KEY}
-  AND (SELECT set_config('lock_timeout', '300ms', true)) IS NOT NULL`;
+export const FENCE = `id = ANY ($1::bigint[]) AND worker_id = $2 AND status = 'running' AND $3::jsonb ? ${ATTEMPT_KEY}`;
+
+/** A condition, evaluated once and before the first row: nobody's open transaction on one row may hold up a batch. */
+export const SHORT_LOCK_TIMEOUT = `(SELECT set_config('lock_timeout', '300ms', true)) IS NOT NULL`;
 
 /**
  * A history row that is there already stays (a person may have set `attempt` back): settling must not fail for it.
@@ -29,15 +32,25 @@ export const FENCE = `id = ANY ($1::bigint[]) AND worker_id = $2 AND status = 'r
 export const HISTORY_COLUMNS = `job_id, attempt, worker_id, started_at, duration_ms, logs, status`;
 export const HISTORY_VALUES = `id, attempt, $2, started_at, (its ->> 'duration_ms')::int, its -> 'logs'`;
 
-/** Runs a settle statement for outcomes of one kind. `describe` gives what the statement reads of each. */
-export async function runSettle<Kind extends Outcome>(
-  target: QueryTarget,
-  statement: string,
-  workerId: string,
+/** Of a failed attempt, for the same FROM item. */
+export const FAILURE_HISTORY = `
+    INSERT INTO job_executions (${HISTORY_COLUMNS}, error_message, error_class, error_stack)
+    SELECT ${HISTORY_VALUES}, CASE its ->> 'error_class' WHEN 'timeout' THEN 'timed_out' ELSE 'failed' END::execution_status,
+           its ->> 'message', its ->> 'error_class', its ->> 'stack' FROM settled
+    ON CONFLICT DO NOTHING`;
+
+/** What FAILURE_HISTORY reads. */
+export const describeError = ({ message, errorClass, stack }: AttemptError) => ({
+  message,
+  error_class: errorClass,
+  stack,
+});
+
+/** $3: what belongs to each attempt. `describe` gives what the statement reads of it. @throws what JSON.stringify throws */
+export function toParts<Kind extends Outcome>(
   outcomes: readonly Kind[],
   describe: (outcome: Kind) => Record<string, unknown>,
-  extra: unknown[] = [],
-): Promise<SettledRow[]> {
+): string {
   const parts: Record<string, unknown> = {};
   for (const outcome of outcomes) {
     parts[attemptKey(outcome.job)] = {
@@ -46,8 +59,26 @@ export async function runSettle<Kind extends Outcome>(
       logs: outcome.logs.length > 0 ? outcome.logs : undefined,
     };
   }
+  return JSON.stringify(parts);
+}
+
+/**
+ * Runs a settle statement for outcomes of one kind.
+ *
+ * @throws PostgresError; RangeError when several are too much for one statement
+ */
+export async function runSettle(
+  target: QueryTarget,
+  statement: string,
+  workerId: string,
+  outcomes: readonly Outcome[],
+  parts: string,
+  extra: unknown[] = [],
+): Promise<SettledRow[]> {
+  if (outcomes.length > 1 && !isWithin(parts, MOST_BYTES_TOGETHER))
+    throw new RangeError(`${outcomes.length} outcomes are too much for one statement`);
   // In id order, as everybody who locks several jobs.
   const ids = outcomes.map(({ job }) => job.id).sort((a, b) => a - b);
-  const { rows } = await target.query(statement, [ids, workerId, JSON.stringify(parts), ...extra]);
+  const { rows } = await target.query(statement, [ids, workerId, parts, ...extra]);
   return rows as SettledRow[];
 }

@@ -3,7 +3,8 @@
  * cut itself may leave behind.
  */
 export function storableText(text: string, limit: number): string {
-  return toWellFormed(text.replaceAll('\u0000', '\uFFFD').slice(0, limit));
+  // Cut first: what is gone costs nothing. Handlers in plain JavaScript may give anything.
+  return toWellFormed(String(text).slice(0, limit).replaceAll('\u0000', '\uFFFD'));
 }
 
 /** `String.prototype.toWellFormed`, which TypeScript's library for Node 20 does not know yet. */

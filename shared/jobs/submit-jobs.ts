@@ -1,16 +1,18 @@
-import { HoldfastError } from '../errors.js';
+import { hasCode, HoldfastError } from '../errors.js';
 import type { Installation, JobDefaults } from '../installation.js';
 import type { Database } from '../postgres/create-database.js';
 import { isPostgresError } from '../postgres/postgres-error.js';
 import type { QueryTarget } from '../postgres/query-target.js';
 import { dispatchJobs } from './dispatch-jobs.js';
-import { insertDependencies, insertJobs, type InsertedJob, type InsertSettings } from './insert-jobs.js';
+import { insertDependencies } from './insert-dependencies.js';
+import { insertJobs, type InsertedJob, type InsertSettings } from './insert-jobs.js';
 import { hashRequest, needsOwnStatement, type NewJob, type SubmittedJob } from './new-job.js';
+import { nameJob } from './refuse-job.js';
 
 /**
  * Submits jobs: all of them or none. When this resolves they are committed, and ready ones are on their way to a worker.
  *
- * @throws HoldfastError `validation_failed`, `idempotency_key_reused`, `postgres_unavailable` (nothing was stored), or
+ * @throws HoldfastError `validation_failed`, `idempotency_key_reused`, `postgres_unavailable` (nothing was stored), `busy`, or
  *   `outcome_unknown` (the connection broke around COMMIT: look, or submit again with an idempotency key)
  */
 export async function submitJobs(
@@ -19,9 +21,9 @@ export async function submitJobs(
 ): Promise<SubmittedJob[]> {
   if (jobs.length === 0) return [];
   const { db, events } = installation;
-  const settings: InsertSettings = { isOwnCommit: true, defaults: installation.jobDefaults };
-  const isPlain = !jobs.some(needsOwnStatement);
-  const inserted = await (isPlain ? insertJobs(db, jobs, settings) : insertKeyed(db, jobs, settings)).catch(
+  const isKeyed = jobs.some(needsOwnStatement);
+  const settings: InsertSettings = { isOwnCommit: true, isKeyed, defaults: installation.jobDefaults };
+  const inserted = await (isKeyed ? insertKeyed(db, jobs, settings) : insertPlain(db, jobs, settings)).catch(
     (error: unknown) => {
       throw describeFailure(error);
     },
@@ -46,10 +48,9 @@ export async function submitJobsIn(
   defaults: JobDefaults = {},
 ): Promise<SubmittedJob[]> {
   if (jobs.length === 0) return [];
-  const settings: InsertSettings = { isOwnCommit: false, defaults };
-  const inserted = jobs.some(needsOwnStatement)
-    ? await insertOneByOne(tx, jobs, settings)
-    : await insertJobs(tx, jobs, settings);
+  const isKeyed = jobs.some(needsOwnStatement);
+  const settings: InsertSettings = { isOwnCommit: false, isKeyed, defaults };
+  const inserted = isKeyed ? await insertOneByOne(tx, jobs, settings) : await insertJobs(tx, jobs, settings);
   return inserted.map(toSubmitted);
 }
 
@@ -60,6 +61,21 @@ const toSubmitted = (job: InsertedOrExisting): SubmittedJob => ({
   createdAt: job.createdAt,
   isExisting: 'isExisting' in job,
 });
+
+/** Ids that were given to rows by hand may be in the way: each try gets further ones. */
+async function insertPlain(
+  db: Database,
+  jobs: readonly NewJob[],
+  settings: InsertSettings,
+): Promise<InsertedJob[]> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await insertJobs(db, jobs, settings);
+    } catch (error) {
+      if (!hasCode(error, 'busy') || tries === MOST_TRIES) throw error;
+    }
+  }
+}
 
 /** A transaction that was rolled back for somebody else's lock stored nothing: it is simply done again. */
 async function insertKeyed(
@@ -85,8 +101,11 @@ async function insertOneByOne(
 ): Promise<InsertedOrExisting[]> {
   const done: InsertedOrExisting[] = [];
   const edges = [];
-  for (const job of jobs) {
-    const inserted = await insertWithKey(tx, job, settings);
+  for (const [index, job] of jobs.entries()) {
+    const inserted = await insertWithKey(tx, job, settings).catch((error: unknown) => {
+      const isToBeNamed = jobs.length > 1 && hasCode(error, 'validation_failed');
+      throw isToBeNamed ? nameJob(error as HoldfastError, index) : error;
+    });
     done.push(inserted);
     if (!('isExisting' in inserted)) edges.push({ id: inserted.id, dependsOn: job.dependsOn });
   }

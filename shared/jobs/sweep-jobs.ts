@@ -9,7 +9,7 @@ import {
   toIds,
 } from '../redis/lane-contents.js';
 import type { Lanes } from '../redis/lanes.js';
-import { dispatchJobs, dispatchReadyOf } from './dispatch-jobs.js';
+import { dispatchReadyOf, pushJobs } from './dispatch-jobs.js';
 import {
   LANE_END,
   LANE_START,
@@ -71,7 +71,10 @@ async function drainDeadOwners(
   }
 }
 
-/** Redis is new or was emptied: everything ready is pushed, urgent lanes first. Newer submits may already be in. */
+/**
+ * Redis is new or was emptied: everything ready is pushed, urgent lanes first. Newer submits may already be in. A push that
+ * fails ends it, unmarked: the next sweep begins again.
+ */
 async function rebuildQueue(installation: Installation, lanes: Lanes, filter: ReadyFilter): Promise<number> {
   let pushed = 0;
   const everything = { ...filter, readyForMs: 0 };
@@ -84,7 +87,7 @@ async function rebuildQueue(installation: Installation, lanes: Lanes, filter: Re
         limit: PAGE,
       });
       // The oldest go before what was submitted since; behind them, the order is nearly kept.
-      await dispatchJobs(installation, page, after === LANE_START ? 'front' : 'back');
+      await pushJobs(lanes, filter.queue, page, after === LANE_START ? 'front' : 'back');
       pushed += page.length;
       after = page.at(-1) ?? after;
       if (page.length < PAGE) break;
@@ -113,7 +116,7 @@ async function sweepLane(
   for (;;) {
     const suspects = await readLanePage(installation.db, filter, priority, { after, before, limit: PAGE });
     if (suspects.length > 0)
-      missing += await pushMissing(installation, lanes, filter.queue, priority, suspects, liveWorkers);
+      missing += await pushMissing(lanes, filter.queue, priority, suspects, liveWorkers);
     after = suspects.at(-1) ?? after;
     if (suspects.length < PAGE) return missing;
   }
@@ -122,7 +125,6 @@ async function sweepLane(
 type Suspects = Awaited<ReturnType<typeof readLanePage>>;
 
 async function pushMissing(
-  installation: Installation,
   lanes: Lanes,
   queue: string,
   priority: number,
@@ -131,12 +133,9 @@ async function pushMissing(
 ): Promise<number> {
   const ids = new Set(suspects.map(({ id }) => id));
   await removePresent(lanes, queue, priority, liveWorkers, ids);
-  await dispatchJobs(
-    installation,
-    suspects.filter(({ id }) => ids.has(id)),
-    'front',
-  );
-  return ids.size;
+  const missing = suspects.filter(({ id }) => ids.has(id));
+  if (missing.length > 0) await pushJobs(lanes, queue, missing, 'front');
+  return missing.length;
 }
 
 /** The position of the lane's first entry that is ready; entries in front of it that are not are dropped. */

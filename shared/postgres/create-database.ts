@@ -1,10 +1,14 @@
+import { Socket } from 'node:net';
 import pg from 'pg';
+import { createConnectionPool } from './connection-pool.js';
 import { PostgresError } from './postgres-error.js';
 import type { QueryTarget } from './query-target.js';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
   readonly connectionString: string;
+  /** Of the same database, past a pooler in transaction mode: for LISTEN, and for migrations. Default `connectionString`. */
+  readonly directConnectionString?: string;
   /** Where Holdfast's tables are. Default `public`. */
   readonly schema?: string;
   /** Connections at most. Default 10. */
@@ -21,8 +25,8 @@ export interface Database extends QueryTarget {
   ): Promise<{ rows: Row[]; rowCount: number | null }>;
   /** Runs `work` between BEGIN and COMMIT; rolls back when it throws. */
   transaction<T>(work: (tx: QueryTarget) => Promise<T>): Promise<T>;
-  /** A connection of its own, outside the pool, for LISTEN. The caller ends it. */
-  connectDirectly(): Promise<pg.Client>;
+  /** A connection of its own, outside the pool, for LISTEN. The signal ends it at once, whatever it does. */
+  connectDirectly(signal: AbortSignal): Promise<pg.Client>;
   /** For a thread that makes its own connection. */
   readonly connectionConfig: pg.ClientConfig;
   readonly poolSize: number;
@@ -59,37 +63,21 @@ function connectionConfig(options: DatabaseOptions): pg.ClientConfig {
     keepAlive: true,
     connectionTimeoutMillis: 5_000,
     // A half-open connection must not hold a batch for ever. No statement of ours comes near this.
-    query_timeout: 30_000,
+    query_timeout: 10_000,
   };
 }
+
+/** A host that vanishes in the middle of a transaction must not hold its locks until TCP gives up, hours later. */
+const BEGIN = `BEGIN; SET LOCAL idle_in_transaction_session_timeout = '1min'`;
 
 export function createDatabase(options: DatabaseOptions): Database {
   const { poolSize = 10, schema = 'public' } = options;
   const config = connectionConfig(options);
-  const pool = new pg.Pool({ ...config, types, max: poolSize, idleTimeoutMillis: 30_000 });
-  // An idle connection that breaks is replaced by the pool; without a listener the process would end.
-  pool.on('error', () => undefined);
-  // One that breaks while it is in use rejects its query, and emits an error besides.
-  pool.on('connect', (client) => void client.on('error', () => undefined));
+  const { use: withClient, close } = createConnectionPool({ ...config, types, max: poolSize });
 
-  async function withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    const client = await pool.connect().catch((error: unknown) => {
-      throw new PostgresError(error, false);
-    });
-    try {
-      const result = await work(client);
-      client.release();
-      return result;
-    } catch (error) {
-      const translated = error instanceof PostgresError ? error : undefined;
-      client.release(translated?.kind === 'unavailable');
-      throw error;
-    }
-  }
-
-  const run = (client: pg.PoolClient, text: string, values?: unknown[]) =>
+  const run = (client: pg.PoolClient, text: string, values?: unknown[], mayCommit = true) =>
     client.query(text, values).catch((error: unknown) => {
-      throw new PostgresError(error, true);
+      throw new PostgresError(error, mayCommit);
     });
 
   return {
@@ -100,9 +88,10 @@ export function createDatabase(options: DatabaseOptions): Database {
       withClient((client) => run(client, text, values) as Promise<{ rows: Row[]; rowCount: number | null }>),
     transaction: (work) =>
       withClient(async (client) => {
-        await run(client, 'BEGIN');
+        // Whatever breaks before COMMIT is sent has stored nothing.
+        await run(client, BEGIN, [], false);
         try {
-          const result = await work({ query: (text, values) => run(client, text, values) });
+          const result = await work({ query: (text, values) => run(client, text, values, false) });
           await run(client, 'COMMIT');
           return result;
         } catch (error) {
@@ -110,14 +99,23 @@ export function createDatabase(options: DatabaseOptions): Database {
           throw error;
         }
       }),
-    connectDirectly: async () => {
-      const client = new pg.Client({ ...config, query_timeout: 0 });
-      client.on('error', () => undefined);
-      await client.connect().catch((error: unknown) => {
-        throw new PostgresError(error, false);
-      });
-      return client;
+    connectDirectly: (signal) => {
+      const { directConnectionString: connectionString = options.connectionString } = options;
+      return connectOutsidePool({ ...config, connectionString }, signal);
     },
-    close: () => (pool.ended ? Promise.resolve() : pool.end()),
+    close,
   };
+}
+
+/** With a socket of our own to end it by: `client.end()` waits for the other side, for ever when that is gone. */
+async function connectOutsidePool(config: pg.ClientConfig, signal: AbortSignal): Promise<pg.Client> {
+  signal.throwIfAborted();
+  const socket = new Socket();
+  signal.addEventListener('abort', () => socket.destroy(), { once: true });
+  const client = new pg.Client({ ...config, stream: () => socket });
+  client.on('error', () => undefined);
+  await client.connect().catch((error: unknown) => {
+    throw new PostgresError(error, false);
+  });
+  return client;
 }

@@ -14,20 +14,32 @@ export type PostgresErrorKind = 'unavailable' | 'lock_conflict' | 'constraint' |
 export class PostgresError extends Error {
   override readonly name = 'PostgresError';
   readonly kind: PostgresErrorKind;
-  /** False only when the statement certainly never reached the server. */
+  /** False only when it is certain that nothing was committed: it never reached the server, or no COMMIT did. */
   readonly wasSent: boolean;
   readonly sqlState: string | undefined;
   readonly constraint: string | undefined;
 
   constructor(cause: unknown, wasSent: boolean) {
-    super(messageOf(cause), { cause });
+    super(explain(messageOf(cause)), { cause });
     const { code, constraint } = cause as { code?: unknown; constraint?: unknown };
     // With a digit: Node's own EPIPE has five letters too.
     this.sqlState = typeof code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? code : undefined;
     this.constraint = typeof constraint === 'string' ? constraint : undefined;
-    this.wasSent = wasSent;
+    this.wasSent = wasSent && !(this.sqlState === '08P01' && REFUSED_BY_POOLER.test(this.message));
     this.kind = kindOf(this.sqlState);
   }
+}
+
+/** PgBouncer's words for a statement that it had no connection for: PostgreSQL never saw it. */
+const REFUSED_BY_POOLER = /query_wait_timeout|server_login_retry/;
+
+/** Of what a schema other than the default one needs behind PgBouncer. */
+function explain(message: string): string {
+  if (!/unsupported startup parameter( in options)?: (options|search_path)/.test(message)) return message;
+  return (
+    `${message}. PgBouncer does not let a connection say in which schema its tables are: set search_path for the role in ` +
+    'PostgreSQL, and let PgBouncer ignore the parameter; see docs/pgbouncer.md'
+  );
 }
 
 /** SQLSTATE classes: https://www.postgresql.org/docs/current/errcodes-appendix.html */

@@ -20,7 +20,7 @@ export interface HostAndPort {
 interface ScriptCommands {
   holdfastPush(base: string, ...args: (string | number)[]): Promise<unknown>;
   holdfastTake(base: string, ...args: (string | number)[]): Promise<string[]>;
-  holdfastDrain(base: string, workerId: string): Promise<string[]>;
+  holdfastDrain(base: string, workerId: string, then: 'forget' | 'keep'): Promise<string[]>;
 }
 export type RedisConnection = (Redis | Cluster) & ScriptCommands;
 
@@ -35,8 +35,19 @@ const COMMON = {
   reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
 };
 
-/** Fails at once while Redis is away: nobody waits for a hint. */
-const COMMANDS = { ...COMMON, enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: 3_000 };
+const ANSWER_MS = 3_000;
+
+/**
+ * Fails at once while Redis is away: nobody waits for a hint. A connection that brings no answer in time is half open:
+ * it is closed and made anew, or every command would wait as long, for as long as TCP hopes.
+ */
+const COMMANDS = {
+  ...COMMON,
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  commandTimeout: ANSWER_MS,
+  socketTimeout: ANSWER_MS,
+};
 
 /**
  * For BRPOPLPUSH, which waits on purpose. Its waiter bounds the wait; a pop repeated by the client after a reconnect

@@ -25,7 +25,9 @@ export interface Lanes {
   push(queue: string, entries: readonly LaneEntry[], end?: 'back' | 'front'): Promise<void>;
   /** Moves ids to the worker's processing list and removes those it asks to forget. Ids may be garbage. */
   take(queue: string, request: TakeRequest): Promise<string[]>;
-  /** Empties a processing list and returns what was in it. */
+  /** Empties the processing list of a worker that is still there, and returns what was in it. */
+  collect(queue: string, workerId: string): Promise<string[]>;
+  /** The same for a worker that is gone: it is forgotten. */
   drain(queue: string, workerId: string): Promise<string[]>;
   keys(queue: string): QueueKeys;
   /** A connection of one's own for the idle wait. */
@@ -63,7 +65,8 @@ export async function openLanes(address: RedisAddress, keySpace: KeySpace): Prom
     },
     take: (queue, { workerId, count, suspects, forget }) =>
       connection.holdfastTake(keys(queue).base, workerId, count, suspects, ...forget),
-    drain: (queue, workerId) => connection.holdfastDrain(keys(queue).base, workerId),
+    collect: (queue, workerId) => connection.holdfastDrain(keys(queue).base, workerId, 'keep'),
+    drain: (queue, workerId) => connection.holdfastDrain(keys(queue).base, workerId, 'forget'),
     openBlocking: () => connectRedis(address, 'blocking'),
     isAnswering: () =>
       connection.ping().then(

@@ -5,7 +5,10 @@
  * Each script pops before it pushes: out of memory, Redis refuses a script's first write if that would add data.
  */
 
-/** The baton: while work waits, `handoff` holds the best id, so that one idle worker wakes the next. */
+/**
+ * The baton: while work waits, `handoff` holds the best id, so that one idle worker wakes the next. Never a suspect: whoever
+ * pops it may run one already, and would have to drop it. Idle workers take one when their wait of a second ends.
+ */
 const REFILL = `
 local function refill(base)
   if redis.call('LLEN', base .. ':handoff') > 0 then return end
@@ -88,12 +91,16 @@ refill(base)
 return taken
 `;
 
-/** Empties a worker's processing list and forgets the worker. ARGV: worker id. Returns the ids that were in it. */
+/**
+ * Empties a worker's processing list. ARGV: worker id, and `forget` when nothing can push to that list any more: a blocked
+ * pop of a worker that is still there may, and without its entry among the owners nobody would ever look into the list.
+ * Returns the ids that were in it.
+ */
 const DRAIN = `
 local processing = KEYS[1] .. ':processing:' .. ARGV[1]
 local ids = redis.call('LRANGE', processing, 0, -1)
 redis.call('DEL', processing)
-redis.call('SREM', KEYS[1] .. ':owners', ARGV[1])
+if ARGV[2] == 'forget' then redis.call('SREM', KEYS[1] .. ':owners', ARGV[1]) end
 return ids
 `;
 

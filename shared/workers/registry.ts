@@ -46,26 +46,31 @@ export async function markWorkerStopped(db: Database, workerId: string): Promise
   await db.query('UPDATE workers SET stopped_at = now() WHERE id = $1 AND stopped_at IS NULL', [workerId]);
 }
 
+/** A time in which PostgreSQL has answered without a gap, by its own clock, as it writes it. */
+export interface TrustedTime {
+  readonly from: string;
+  readonly until: string;
+}
+
 /**
- * $1: for how long the caller has seen PostgreSQL answer without a gap. After an outage nobody is declared dead before
- * everybody had a full lease to beat again. $2: the leader; a statement that was held up until its lease ran out does nothing.
+ * A worker is silent for as long as it did not beat while PostgreSQL was seen to answer ($1 to $2): after an outage nobody is
+ * declared dead before everybody had a full lease to beat again, and a statement that a stall held up judges by what was known when
+ * it was asked. $3: the leader; a statement that was held up until its lease ran out does nothing.
  */
 const DECLARE_DEAD = `
   UPDATE workers SET dead_at = now()
-   WHERE dead_at IS NULL AND stopped_at IS NULL AND dead_after_ms <= $1
-     AND ($2::text IS NULL OR EXISTS (SELECT 1 FROM coordinator_lease WHERE holder = $2 AND expires_at > now()))
-     AND last_seen_at < now() - dead_after_ms * interval '1 millisecond'
+   WHERE dead_at IS NULL AND stopped_at IS NULL
+     AND $1::timestamptz <= $2::timestamptz - dead_after_ms * interval '1 millisecond'
+     AND last_seen_at < $2::timestamptz - dead_after_ms * interval '1 millisecond'
+     AND ($3::text IS NULL OR EXISTS (SELECT 1 FROM coordinator_lease WHERE holder = $3 AND expires_at > now()))
   RETURNING id`;
 
 export async function declareDeadWorkers(
   db: Database,
-  trustedMs: number,
+  { from, until }: TrustedTime,
   leader: string | null = null,
 ): Promise<string[]> {
-  const { rows } = await db.query<{ id: string }>(DECLARE_DEAD, [
-    Math.min(Math.floor(trustedMs), 2 ** 31 - 1),
-    leader,
-  ]);
+  const { rows } = await db.query<{ id: string }>(DECLARE_DEAD, [from, until, leader]);
   return rows.map(({ id }) => id);
 }
 

@@ -1,13 +1,11 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from '@jest/globals';
 import { Pool } from 'undici';
 import { buildServer } from '../../api/build-server.js';
 import { createMetrics } from '../../shared/observe/metrics.js';
 import { silentLogger } from '../../shared/observe/logger.js';
 import { eventually } from '../support/eventually.js';
+import { forkWorker } from '../support/fork-worker.js';
 import { createTestInstallation } from '../support/test-installation.js';
 
 /** `HTTP_JOBS=100000 npm test -- http-to-done` is the long form. */
@@ -18,21 +16,6 @@ const WORKERS = 3;
 
 const db = await createTestInstallation();
 afterAll(() => db.close());
-
-async function startWorker() {
-  const child = fork(fileURLToPath(new URL('../support/fixtures/echo-worker-process.ts', import.meta.url)), {
-    execArgv: ['--import', 'tsx'],
-    env: {
-      ...process.env,
-      NODE_OPTIONS: '',
-      POSTGRES_URL: db.connectionString,
-      REDIS_URL: db.redisUrl ?? '',
-    },
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
-  await once(child, 'message');
-  return child;
-}
 
 /** One client: connections of its own, so many requests at a time, alternating single and batch submits. */
 async function submitOverHttp(origin: string, count: number): Promise<number[]> {
@@ -73,7 +56,9 @@ test(`${JOBS} jobs submitted over HTTP by ${CLIENTS} clients are completed by ${
   });
   await server.listen({ host: '127.0.0.1', port: 0 });
   const origin = `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`;
-  const workers = await Promise.all(Array.from({ length: WORKERS }, startWorker));
+  const workers = await Promise.all(
+    Array.from({ length: WORKERS }, () => forkWorker('echo-worker-process', db)),
+  );
   try {
     const ids = (
       await Promise.all(Array.from({ length: CLIENTS }, () => submitOverHttp(origin, JOBS / CLIENTS)))
@@ -93,11 +78,7 @@ test(`${JOBS} jobs submitted over HTTP by ${CLIENTS} clients are completed by ${
       ),
     ).toEqual([{ status: 'completed', attempt: 1, n: JOBS, jobs: JOBS }]);
   } finally {
-    for (const worker of workers) {
-      const ended = once(worker, 'exit');
-      worker.send('stop');
-      await ended;
-    }
+    for (const worker of workers) await worker.stop();
     await server.close();
   }
 }, 300_000);

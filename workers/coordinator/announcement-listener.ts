@@ -1,64 +1,36 @@
-import type { Client } from 'pg';
 import { messageOf } from '../../shared/errors.js';
 import type { Installation } from '../../shared/installation.js';
-import { ANNOUNCEMENT_CHANNEL, dispatchRange, dispatchRecent } from '../../shared/jobs/dispatch-announced.js';
-import type { Service } from '../../shared/lifecycle/service.js';
-import { createLoop } from '../../shared/time/loop.js';
+import { dispatchRange } from '../../shared/jobs/dispatch-announced.js';
+import { composeServices, type Service } from '../../shared/lifecycle/service.js';
+import { Hearing } from './hearing.js';
+import { createSearchLoop, LOOK_MS } from './search-loop.js';
 
-/** How often the connection is checked, and made again. */
-const CHECK_MS = 5_000;
-const RETRY_MS = 250;
-/** What was announced while nobody listened: a failover of the leader, or of PostgreSQL, takes less. */
-const CATCH_UP_MS = 30_000;
-
-/** Listens for jobs submitted by plain SQL or inside a caller's transaction, and dispatches them. */
+/**
+ * Dispatches jobs submitted by plain SQL or inside a caller's transaction: by their announcements where these are heard;
+ * else, as behind PgBouncer in transaction mode, by looking for them. Without Redis workers find them by themselves.
+ */
 export function createAnnouncementListener(installation: Installation): Service {
-  let client: Client | undefined;
+  const { db, lanes, logger } = installation;
+  if (!lanes) return composeServices('announcements', []);
 
-  function onNotification(payload: string | undefined): void {
-    const [schema, lowest, highest] = (payload ?? '').split(' ');
-    if (schema !== installation.db.schema) return;
+  function dispatch(payload: string): void {
+    const [schema, lowest, highest] = payload.split(' ');
+    if (schema !== db.schema) return;
     dispatchRange(installation, Number(lowest), Number(highest)).catch((error: unknown) =>
-      installation.logger.warn('announced jobs were not dispatched; polls will find them', {
-        error: messageOf(error),
-      }),
+      logger.warn('announced jobs were not dispatched; polls will find them', { error: messageOf(error) }),
     );
   }
 
-  async function connect(): Promise<Client> {
-    const connection = await installation.db.connectDirectly();
-    const lose = () => {
-      client = undefined;
-      loop.poke();
-    };
-    connection.on('error', lose);
-    connection.on('end', lose);
-    connection.on('notification', ({ payload }) => onNotification(payload));
-    await connection.query(`LISTEN ${ANNOUNCEMENT_CHANNEL}`);
-    return connection;
-  }
-
-  const loop = createLoop({
-    name: 'announcements',
-    runOnce: async () => {
-      if (client) await client.query('SELECT 1');
-      else {
-        client = await connect();
-        await dispatchRecent(installation, CATCH_UP_MS);
-      }
-      return CHECK_MS;
-    },
-    onError: () => undefined,
-    retryMs: RETRY_MS,
+  const search = createSearchLoop(installation, () => hearing.isHearing);
+  const hearing: Hearing = new Hearing({
+    db,
+    onAnnouncement: dispatch,
+    onChange: () => search.poke(),
+    onDeaf: (why) =>
+      logger.warn(
+        `${why}. Jobs submitted by plain SQL, or inside a caller's transaction, are looked for every ${LOOK_MS} ms instead; ` +
+          'with DATABASE_DIRECT_URL naming PostgreSQL itself they start at once',
+      ),
   });
-
-  return {
-    name: 'announcements',
-    start: () => loop.start(),
-    async stop() {
-      await loop.stop();
-      await client?.end().catch(() => undefined);
-      client = undefined;
-    },
-  };
+  return composeServices('announcements', [search, hearing]);
 }

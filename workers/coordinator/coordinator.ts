@@ -14,6 +14,8 @@ export interface CoordinatorOptions extends DutySettings {
 const RENEW_MS = 1_000;
 /** A leader that dies is replaced within this and one renewal. */
 const LEASE_MS = 3_000;
+/** Between two renewals of which one came this late, PostgreSQL may have stood still. Less, and a busy host never trusts it. */
+const GAP_MS = 2 * RENEW_MS;
 /** A leader that has not reached Redis for this long lets another one lead. */
 const REDIS_PATIENCE_MS = 3_000;
 
@@ -49,9 +51,9 @@ export class Coordinator implements Service {
 
   async stop(): Promise<void> {
     await this.loop.stop();
-    const wasLeading = this.isLeading;
-    await this.resign('stopping');
-    if (wasLeading) await giveUpLease(this.options.installation.db, this.holder).catch(() => undefined);
+    // The next one leads at once, also when a duty of ours is slow to end: all are safe when done twice.
+    const givenUp = this.isLeading ? giveUpLease(this.options.installation.db, this.holder) : undefined;
+    await Promise.all([this.resign('stopping'), givenUp?.catch(() => undefined)]);
   }
 
   private async renew(): Promise<number> {
@@ -62,12 +64,11 @@ export class Coordinator implements Service {
       leaseMs: LEASE_MS,
       reachesRedis: await this.reachesRedis(),
       promoteCursor: this.leader?.promoteCursor ?? '-infinity',
+      gapMs: GAP_MS,
     });
     if (!leadership) await this.resign('another coordinator leads');
     else {
-      // A stall is a gap too, of PostgreSQL or of this host: nobody else could beat, or we could not see it.
-      if (askedAt - this.renewedAt > 2 * RENEW_MS || performance.now() - askedAt > RENEW_MS)
-        this.leader?.noteGap();
+      this.leader?.noteAnswer(leadership);
       this.renewedAt = askedAt;
       if (!this.leader) await this.lead(leadership);
     }

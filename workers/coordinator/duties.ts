@@ -4,6 +4,7 @@ import { prunePage } from '../../shared/jobs/prune-jobs.js';
 import { publishWatermark, readQueuesWithWork } from '../../shared/jobs/read-ready.js';
 import { repairDependencies } from '../../shared/jobs/repair-dependencies.js';
 import { rescueJobs } from '../../shared/jobs/rescue-jobs.js';
+import { rescueOwnerless } from '../../shared/jobs/rescue-ownerless.js';
 import { sweepQueue } from '../../shared/jobs/sweep-jobs.js';
 import { createLoop, jitter, type Loop } from '../../shared/time/loop.js';
 import {
@@ -12,6 +13,7 @@ import {
   readLiveWorkerIds,
   readServedTypes,
   takeBackSetAside,
+  type TrustedTime,
 } from '../../shared/workers/registry.js';
 
 export interface DutySettings {
@@ -39,36 +41,76 @@ function dutyLoop(
   return createLoop({ name, runOnce, onError, retryMs });
 }
 
-/** Declares workers dead and makes their jobs ready again. `trustedMs`: how long PostgreSQL has answered without a gap. */
-export function createRescuer(installation: Installation, holder: string, trustedMs: () => number): Loop {
+/**
+ * Declares workers dead and makes their jobs ready again. `trustedSince`: since when PostgreSQL has answered without a gap,
+ * by performance.now(). After each gap it may be another server, that has not heard of the latest commits.
+ */
+export function createRescuer(
+  installation: Installation,
+  holder: string,
+  trusted: () => TrustedTime | undefined,
+): Loop {
+  let comparedSince: string | undefined;
   return dutyLoop(installation, 'rescue', RESCUE_MS, async () => {
-    for (const workerId of await declareDeadWorkers(installation.db, trustedMs(), holder)) {
+    const time = trusted();
+    if (!time) return RESCUE_MS;
+    for (const workerId of await declareDeadWorkers(installation.db, time, holder)) {
       installation.events.emit('workerDied', { workerId });
     }
     await rescueJobs(installation);
+    if (time.from !== comparedSince) await rescueOwnerless(installation);
+    comparedSince = time.from;
     return RESCUE_MS;
   });
 }
 
 /** Puts back what Redis forgot; now and then a full pass: watermark, set-aside jobs, dependencies left half released. */
 export function createSweeper(installation: Installation, holder: string): Loop {
+  const { db } = installation;
   let fullPassAt = 0;
   let queuesWithWork: string[] = [];
+
+  async function fullPass(types: ReadonlyMap<string, readonly string[]>, attempt: Attempting): Promise<void> {
+    queuesWithWork = await readQueuesWithWork(db);
+    const queues = [...new Set([...types.keys(), ...queuesWithWork])];
+    await attempt('watermark', () => publishWatermark(db, queues, holder));
+    for (const [queue, jobTypes] of types)
+      await attempt(`jobs set aside in ${queue}`, () => takeBackSetAside(installation, queue, jobTypes));
+    await attempt('dependencies', () => repairDependencies(installation));
+    fullPassAt = performance.now() + FULL_PASS_MS;
+  }
+
   return dutyLoop(installation, 'sweep', SWEEP_MS, async () => {
-    const { db } = installation;
     const [types, live] = await Promise.all([readServedTypes(db), readLiveWorkerIds(db)]);
-    const isFullPass = performance.now() >= fullPassAt;
-    if (isFullPass) queuesWithWork = await readQueuesWithWork(db);
-    const queues = new Set([...types.keys(), ...queuesWithWork]);
-    if (isFullPass) {
-      await publishWatermark(db, [...queues], holder);
-      for (const [queue, jobTypes] of types) await takeBackSetAside(installation, queue, jobTypes);
-      await repairDependencies(installation);
-      fullPassAt = performance.now() + FULL_PASS_MS;
-    }
-    for (const queue of queues) await sweepQueue(installation, queue, types.get(queue) ?? null, live);
+    await attemptAll(installation, async (attempt) => {
+      if (performance.now() >= fullPassAt) await fullPass(types, attempt);
+      for (const queue of new Set([...types.keys(), ...queuesWithWork]))
+        await attempt(`queue ${queue}`, () =>
+          sweepQueue(installation, queue, types.get(queue) ?? null, live),
+        );
+    });
     return jitter(SWEEP_MS);
   });
+}
+
+type Attempting = (part: string, work: () => Promise<unknown>) => Promise<void>;
+
+/** A part that fails keeps no other from being done. One line tells of all that failed: with Redis away it is every queue. */
+async function attemptAll(
+  { logger }: Installation,
+  sweep: (attempt: Attempting) => Promise<void>,
+): Promise<void> {
+  const failed: string[] = [];
+  let reason: unknown;
+  await sweep(async (part, work) => {
+    await work().catch((error: unknown) => {
+      failed.push(part);
+      reason = error;
+    });
+  });
+  if (failed.length === 0) return;
+  const fields = { parts: failed.slice(0, 5), count: failed.length, error: messageOf(reason) };
+  logger.warn('coordinator: parts of a sweep failed, will be tried again', fields);
 }
 
 /** Deletes finished jobs that are older than the retention, a page at a time. */

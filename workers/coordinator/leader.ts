@@ -2,6 +2,7 @@ import type { Leadership } from '../../shared/coordination/lease.js';
 import { messageOf } from '../../shared/errors.js';
 import type { Installation } from '../../shared/installation.js';
 import { composeServices, type Service } from '../../shared/lifecycle/service.js';
+import type { TrustedTime } from '../../shared/workers/registry.js';
 import { createLoop } from '../../shared/time/loop.js';
 import { createAnnouncementListener } from './announcement-listener.js';
 import { createPruner, createRescuer, createSweeper, type DutySettings } from './duties.js';
@@ -11,12 +12,13 @@ import { Promoter } from './promoter.js';
 export class Leader {
   private readonly promoter: Promoter;
   private readonly duties: Service;
-  /** Since when PostgreSQL has answered without a gap, as far as we know. */
-  private trustedSince: number;
+  /** In between PostgreSQL has answered without a gap, by its own clock. Undefined: it has not answered since the last gap. */
+  private trusted: TrustedTime | undefined;
 
   constructor(installation: Installation, holder: string, leadership: Leadership, settings: DutySettings) {
     // When leadership passed on at once, PostgreSQL was there all the time; else everybody gets a full lease to beat again.
-    this.trustedSince = leadership.isSeamless ? -Infinity : performance.now();
+    const { renewedAt, isSeamless } = leadership;
+    this.trusted = { from: isSeamless ? '-infinity' : renewedAt, until: renewedAt };
     this.promoter = new Promoter(installation, leadership.promoteCursor);
     this.duties = composeServices('duties', [
       createLoop({
@@ -31,7 +33,7 @@ export class Leader {
         retryMs: 250,
       }),
       createAnnouncementListener(installation),
-      createRescuer(installation, holder, () => performance.now() - this.trustedSince),
+      createRescuer(installation, holder, () => this.trusted),
       createSweeper(installation, holder),
       createPruner(installation, settings),
     ]);
@@ -43,7 +45,13 @@ export class Leader {
 
   /** PostgreSQL did not answer: workers could not beat either. */
   noteGap(): void {
-    this.trustedSince = performance.now();
+    this.trusted = undefined;
+  }
+
+  /** A renewal was answered. A stall is a gap too: nobody could beat. */
+  noteAnswer({ renewedAt, isGapless }: Leadership): void {
+    const from = isGapless ? this.trusted?.from : undefined;
+    this.trusted = { from: from ?? renewedAt, until: renewedAt };
   }
 
   start(): Promise<void> {

@@ -5,9 +5,10 @@ import { openInstallation, type Installation } from '../../../shared/installatio
 import { defineJob } from '../../../shared/jobs/define-job.js';
 import type { NewJob } from '../../../shared/jobs/new-job.js';
 import { SubmitCoalescer } from '../../../shared/jobs/submit-coalescer.js';
-import { submitJobs } from '../../../shared/jobs/submit-jobs.js';
+import { submitJobs, submitJobsIn } from '../../../shared/jobs/submit-jobs.js';
 import type { Database } from '../../../shared/postgres/create-database.js';
 import { PostgresError } from '../../../shared/postgres/postgres-error.js';
+import { startProxyTo } from '../../support/tcp-proxy.js';
 import { createTestInstallation, type TestInstallation } from '../../support/test-installation.js';
 
 const db: TestInstallation = await createTestInstallation({ redis: false });
@@ -162,5 +163,64 @@ describe('what a submit leaves open', () => {
     ]);
     expect(jobs).toHaveLength(4);
     await installation.close();
+  });
+});
+
+describe('ids that were given to rows by hand, in the way of the next ones', () => {
+  const takeByHand = (howMany: number) =>
+    db.sql(
+      `INSERT INTO jobs (id, job_type) SELECT n, 'by hand'
+         FROM (SELECT nextval(pg_get_serial_sequence('jobs', 'id')) AS last) s, generate_series(last + 2, last + 1 + $1) AS n`,
+      [howMany],
+    );
+  const payloads = async (ids: number[]) =>
+    (
+      await db.sql<{ n: number }>(
+        `SELECT (payload ->> 'n')::int AS n FROM jobs WHERE id = ANY ($1::bigint[]) ORDER BY id`,
+        [ids],
+      )
+    ).map(({ n }) => n);
+
+  test('are passed by, and every caller gets the id of its own job', async () => {
+    await takeByHand(2);
+    const coalescer = new SubmitCoalescer(db.installation);
+    const submitted = await Promise.all([0, 1, 2, 3].map((n) => coalescer.submit(job({ payload: { n } }))));
+    expect(await payloads(submitted.map(({ id }) => id))).toEqual([0, 1, 2, 3]);
+    await takeByHand(2);
+    const many = await submitJobs(
+      db.installation,
+      [4, 5, 6].map((n) => job({ payload: { n }, uniqueKey: `key ${n}` })),
+    );
+    expect(await payloads(many.map(({ id }) => id))).toEqual([4, 5, 6]);
+  });
+
+  test('are told of when they are many, and nothing is stored', async () => {
+    await takeByHand(50);
+    const refused = { code: 'busy', message: expect.stringContaining('setval') };
+    await expect(submitJobs(db.installation, [job(), job()])).rejects.toMatchObject(refused);
+    await db.installation.db
+      .transaction(async (tx) => {
+        await expect(submitJobsIn(tx, [job(), job()])).rejects.toMatchObject(refused);
+        throw new Error('rolled back');
+      })
+      .catch(() => undefined);
+    expect(await count()).toBe(50);
+  });
+});
+
+describe('a submit with a key whose connection breaks', () => {
+  test.each([
+    ['BEGIN', 'postgres_unavailable', 0],
+    ['INSERT INTO jobs', 'postgres_unavailable', 0],
+    ['COMMIT', 'outcome_unknown', 1],
+  ])('at %s is told as %s', async (text, code, stored) => {
+    const proxy = await startProxyTo(db.connectionString);
+    const installation = await openInstallation({ postgres: { connectionString: proxy.url } });
+    const dropped = proxy.dropReplyTo(text);
+    await expect(submitJobs(installation, [job({ uniqueKey: 'once' })])).rejects.toMatchObject({ code });
+    await dropped;
+    expect(await count()).toBe(stored);
+    await installation.close();
+    await proxy.close();
   });
 });

@@ -51,7 +51,11 @@ const claim = (ids: number[], workerId = 'w-1', batchNo = 1) =>
   claimJobs(db.installation.db, ids, request(workerId, batchNo));
 const end = { durationMs: 1, logs: [] };
 const settle = (workerId: string, outcome: ReturnType<typeof complete>) =>
-  settleOutcomes(db.installation.db, workerId, [outcome], { finishedBatches: [], isDeadLetterEnabled: true });
+  settleOutcomes(db.installation.db, workerId, [outcome], {
+    finishedBatches: [],
+    isDeadLetterEnabled: true,
+    maxResultBytes: 1_000,
+  });
 const row = async (id: number) => (await db.sql('SELECT * FROM jobs WHERE id = $1', [id]))[0]!;
 const attempts = async (id: number) =>
   (
@@ -143,7 +147,7 @@ describe('a claim', () => {
     });
     await db.installation.db.transaction(async (tx) => {
       await tx.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [ids[1]]);
-      expect((await claimer.claim(ids)).map(({ id }) => id)).toEqual([ids[0], ids[2]]);
+      expect((await claimer.claim(ids)).jobs.map(({ id }) => id)).toEqual([ids[0], ids[2]]);
     });
   });
 
@@ -190,10 +194,19 @@ describe('a settle', () => {
   });
 });
 
+/** PostgreSQL has answered without a gap for so long. */
+const seenFor = async (interval: string) =>
+  (
+    await db.sql<{ from: string; until: string }>(
+      `SELECT (now() - $1::interval)::text AS from, now()::text AS until`,
+      [interval],
+    )
+  )[0]!;
+
 describe('a rescue', () => {
   const die = async (id: string) => {
     await db.sql(`UPDATE workers SET last_seen_at = now() - interval '1 hour' WHERE id = $1`, [id]);
-    expect(await declareDeadWorkers(db.installation.db, 60_000)).toContain(id);
+    expect(await declareDeadWorkers(db.installation.db, await seenFor('1 minute'))).toContain(id);
   };
 
   test('makes a dead worker’s jobs ready again, on record as lost and not charged', async () => {
@@ -216,8 +229,8 @@ describe('a rescue', () => {
   test('declares nobody dead before PostgreSQL was seen for a full lease', async () => {
     await register('w-1');
     await db.sql(`UPDATE workers SET last_seen_at = now() - interval '1 hour'`);
-    expect(await declareDeadWorkers(db.installation.db, 5_000)).toEqual([]);
-    expect(await declareDeadWorkers(db.installation.db, 10_000)).toEqual(['w-1']);
+    expect(await declareDeadWorkers(db.installation.db, await seenFor('5 seconds'))).toEqual([]);
+    expect(await declareDeadWorkers(db.installation.db, await seenFor('10 seconds'))).toEqual(['w-1']);
   });
 
   test('files a job that killed its process alone three times as a poison dead letter', async () => {

@@ -1,50 +1,34 @@
-import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Coordinator } from '../../../workers/coordinator/coordinator.js';
 import { eventually } from '../../support/eventually.js';
+import { forkWorker, type ForkedProcess } from '../../support/fork-worker.js';
 import { createTestInstallation, type TestInstallation } from '../../support/test-installation.js';
 
 /** Workers as real processes: killed, frozen, blocked. */
 let db: TestInstallation;
 let coordinator: Coordinator;
-const children: ChildProcess[] = [];
+const processes: ForkedProcess[] = [];
 beforeAll(async () => {
   db = await createTestInstallation();
   coordinator = new Coordinator(db);
   await coordinator.start();
 });
 afterEach(async () => {
-  for (const child of children.splice(0)) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-  }
+  for (const one of processes.splice(0)) await one.kill();
   await db.sql(`UPDATE workers SET dead_at = now() WHERE dead_at IS NULL`);
-  await db.sql('TRUNCATE jobs, job_executions, job_dependencies, claim_batches');
+  await db.sql('TRUNCATE jobs, job_executions, job_dependencies, dead_letter_jobs, claim_batches');
 });
 afterAll(async () => {
   await coordinator.stop();
   await db.close();
 });
 
-async function startWorker(): Promise<{ child: ChildProcess; id: string; events: string[] }> {
-  const child = fork(fileURLToPath(new URL('../../support/fixtures/worker-process.ts', import.meta.url)), {
-    execArgv: ['--import', 'tsx'],
-    env: {
-      ...process.env,
-      NODE_OPTIONS: '',
-      POSTGRES_URL: db.connectionString,
-      REDIS_URL: db.redisUrl ?? '',
-    },
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-  });
-  children.push(child);
-  const events: string[] = [];
-  child.on('message', (message) => events.push((message as { event: string }).event));
-  const [started] = (await once(child, 'message')) as [{ workerId: string }];
-  return { child, id: started.workerId, events };
+/** A patient one is not declared dead on a machine that is merely slow. */
+async function startWorker({ isPatient = false } = {}): Promise<ForkedProcess> {
+  const started = await forkWorker('worker-process', db, isPatient ? { DEAD_AFTER_MS: '30000' } : {});
+  processes.push(started);
+  return started;
 }
 const submit = async (type: string, payload: unknown = {}, timeoutMs = 60_000) =>
   (
@@ -84,10 +68,10 @@ describe('a worker process', () => {
   });
 
   test('that is frozen past its lease aborts what it ran when it wakes, and goes on as another', async () => {
-    const { child, id: former, events } = await startWorker();
+    const { child, id: former, said } = await startWorker();
     const id = await submit('forever');
     await running(id);
-    await eventually('it says so', () => events.includes('running'));
+    await eventually('it says so', () => said.some(({ event }) => event === 'running'));
     child.kill('SIGSTOP');
     await eventually(
       'it is declared dead',
@@ -95,14 +79,14 @@ describe('a worker process', () => {
         (await db.sql('SELECT 1 FROM workers WHERE id = $1 AND dead_at IS NOT NULL', [former])).length > 0,
     );
     child.kill('SIGCONT');
-    await eventually('its handler is aborted', () => events.includes('aborted'));
+    await eventually('its handler is aborted', () => said.some(({ event }) => event === 'aborted'));
     const again = await running(id, former);
     expect(again.worker_id).not.toBe(former);
     expect(await attempts(id)).toEqual([[1, 'lost', former]]);
   });
 
   test('whose event loop is blocked is busy, not dead', async () => {
-    const { id: workerId } = await startWorker();
+    const { id: workerId } = await startWorker({ isPatient: true });
     const id = await submit('block', { ms: 3_000 });
     await running(id);
     await eventually(
@@ -112,13 +96,47 @@ describe('a worker process', () => {
     expect(await attempts(id)).toEqual([[1, 'completed', workerId]]);
   });
 
-  test('that never yields although its job is over its timeout is ended from the heartbeat’s thread', async () => {
-    const { child, id: workerId } = await startWorker();
+  test('that never yields although its job is over its timeout is ended: that job timed out, its neighbours are released', async () => {
+    const { child, id: workerId } = await startWorker({ isPatient: true });
     const ended = once(child, 'exit');
+    const neighbour = await submit('forever');
+    await running(neighbour);
     const id = await submit('block', { ms: 60_000 }, 300);
     const [, signal] = (await ended) as [number | null, string | null];
     expect(signal).toBe('SIGKILL');
-    await eventually('the attempt is on record', async () => (await attempts(id)).length > 0);
-    expect(await attempts(id)).toEqual([[1, 'lost', workerId]]);
+    // On record before the process ends: nobody waited for its lease.
+    expect(await attempts(id)).toEqual([[1, 'timed_out', workerId]]);
+    expect(await attempts(neighbour)).toEqual([[1, 'released', workerId]]);
+    expect(await db.sql('SELECT retry_count, lost_count, status FROM jobs ORDER BY id')).toEqual([
+      { retry_count: 0, lost_count: 0, status: 'pending' },
+      { retry_count: 1, lost_count: 0, status: 'pending' },
+    ]);
+    // Or the next worker would have to be ended too.
+    await db.sql('DELETE FROM jobs WHERE id = $1', [id]);
+    const { id: next } = await startWorker({ isPatient: true });
+    expect(await running(neighbour)).toMatchObject({ worker_id: next });
+  });
+
+  test('that never yields in the last attempt of a job leaves a dead letter, and frees what depends on it', async () => {
+    const { child } = await startWorker({ isPatient: true });
+    const ended = once(child, 'exit');
+    const id = await submit('block', { ms: 60_000, after: 50 }, 300);
+    await db.sql('UPDATE jobs SET max_retries = 0');
+    const [child_] = await db.sql<{ id: number }>(
+      `SELECT submit_job('forever', depends_on => ARRAY[$1]::bigint[], on_failure => 'run') AS id`,
+      [id],
+    );
+    await ended;
+    expect(
+      await db.sql('SELECT status, error_class, completed_at IS NOT NULL AS done FROM jobs WHERE id = $1', [
+        id,
+      ]),
+    ).toEqual([{ status: 'failed', error_class: 'timeout', done: true }]);
+    expect(await db.sql('SELECT job_id, reason, attempts FROM dead_letter_jobs')).toEqual([
+      { job_id: id, reason: 'max_retries', attempts: 1 },
+    ]);
+    expect(await db.sql('SELECT unmet_dependencies FROM jobs WHERE id = $1', [child_!.id])).toEqual([
+      { unmet_dependencies: 0 },
+    ]);
   });
 });

@@ -43,12 +43,14 @@ test('an empty environment gives the documented defaults', () => {
       heartbeatIntervalMs: 2_000,
       deadAfterMs: 10_000,
       shutdownTimeoutMs: 30_000,
+      maxUnsettled: 10_000,
+      maxResultBytes: 1_048_576,
       isDeadLetterEnabled: true,
       retryPolicy: { maxRetries: 3, baseDelayMs: 1_000, multiplier: 2, maxDelayMs: 3_600_000 },
     },
     handlerModules: [],
     coordinator: { isEnabled: true, retentionMs: 604_800_000 },
-    jobDefaults: { timeoutMs: 300_000, maxRetries: 3 },
+    jobDefaults: { timeoutMs: 300_000, maxRetries: 3, maxPayloadBytes: 1_048_576 },
   });
 });
 
@@ -72,6 +74,7 @@ describe('a bad value is named with what it should be', () => {
     ['LOG_LEVEL', 'loud', 'must be one of error, warn, info, debug'],
     ['LOG_FORMAT', 'xml', 'must be one of auto, text, json'],
     ['DATABASE_URL', secretUrl, 'must be an address like postgres://user:password@host:5432/database'],
+    ['DATABASE_DIRECT_URL', secretUrl, 'must be an address like postgres://user:password@host:5432/database'],
     ['DATABASE_SCHEMA', 'my schema', 'must be a schema name'],
     ['REDIS_URL', 'localhost:6379', 'must be an address like redis://:password@host:6379/0'],
     ['REDIS_SENTINELS', 'sentinel-1', 'must be a list like host-1:26379,host-2:26379'],
@@ -90,7 +93,7 @@ describe('a bad value is named with what it should be', () => {
   });
 
   test('but a secret is never echoed', () => {
-    for (const name of ['DATABASE_URL', 'REDIS_URL', 'SMTP_URL']) {
+    for (const name of ['DATABASE_URL', 'DATABASE_DIRECT_URL', 'REDIS_URL', 'SMTP_URL']) {
       expect(faultsOf({ [name]: secretUrl }).join()).not.toContain('hunter2');
     }
   });
@@ -183,6 +186,15 @@ describe('addresses', () => {
   test('DATABASE_URL wins over its parts', () => {
     const config = loadConfig({ DATABASE_URL: 'postgres://a@b/c', POSTGRES_HOST: 'elsewhere' });
     expect(config.postgres.connectionString).toBe('postgres://a@b/c');
+  });
+
+  test('the direct address is one of its own, or left out', () => {
+    const direct = 'postgres://a@b:5432/c';
+    expect(loadConfig({ DATABASE_DIRECT_URL: direct }).postgres).toMatchObject({
+      connectionString: 'postgres://postgres@localhost:5432/postgres',
+      directConnectionString: direct,
+    });
+    expect(loadConfig({}).postgres).not.toHaveProperty('directConnectionString');
   });
 
   test('the parts of PostgreSQL are put together; the database is named like its user', () => {

@@ -1,0 +1,48 @@
+import type { FaultKind } from '../faults/fault.js';
+import { POSTGRES_FAULTS } from '../faults/postgres-faults.js';
+import { PROCESS_FAULTS } from '../faults/process-faults.js';
+import { REDIS_FAULTS } from '../faults/redis-faults.js';
+
+/** A mistake that somebody could make, put into a copy of the code to see whether the checker finds it. */
+export interface SeededBug {
+  readonly name: string;
+  readonly file: string;
+  readonly right: string;
+  readonly wrong: string;
+  /** Faults under which it shows. */
+  readonly kinds: readonly FaultKind[];
+  /** What the checker must say; one of these. */
+  readonly mustBreak: RegExp;
+}
+
+const kindsNamed = (pattern: RegExp): FaultKind[] =>
+  [...PROCESS_FAULTS, ...REDIS_FAULTS, ...POSTGRES_FAULTS].filter(({ name }) => pattern.test(name));
+
+export const SEEDED_BUGS: readonly SeededBug[] = [
+  {
+    name: 'a settle without the fence',
+    file: 'shared/jobs/settle-statement.ts',
+    right: `id = ANY ($1::bigint[]) AND worker_id = $2 AND status = 'running' AND $3::jsonb ? \${ATTEMPT_KEY}`,
+    wrong: `id = ANY ($1::bigint[]) AND $2::text IS NOT NULL AND $3::jsonb ? \${ATTEMPT_KEY}`,
+    kinds: kindsNamed(/backends terminated/),
+    mustBreak:
+      /attempts have gaps|does not fit the final state|came after one|for another worker|ended otherwise/,
+  },
+  {
+    name: 'a claim without the status check',
+    file: 'shared/jobs/claim-jobs.ts',
+    right: `id = ANY ($2::bigint[]) AND status = 'pending' AND unmet`,
+    wrong: `id = ANY ($2::bigint[]) AND unmet`,
+    kinds: kindsNamed(/ids come twice/),
+    mustBreak:
+      /attempts have gaps|ended otherwise|came after one|has no attempt on record|ran more than once/,
+  },
+  {
+    name: 'no sweep',
+    file: 'workers/coordinator/leader.ts',
+    right: 'createSweeper(installation, holder),',
+    wrong: '',
+    kinds: kindsNamed(/an old file comes back|SIGKILL of a worker/),
+    mustBreak: /Redis holds ids/,
+  },
+];

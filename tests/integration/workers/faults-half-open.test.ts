@@ -1,0 +1,120 @@
+import { expect, test } from '@jest/globals';
+import { openInstallation, type Installation } from '../../../shared/installation.js';
+import { createClient } from '../../../shared/client/create-client.js';
+import { createEventHub } from '../../../shared/observe/events.js';
+import { Coordinator } from '../../../workers/coordinator/coordinator.js';
+import { createWorker } from '../../../workers/create-worker.js';
+import { eventually } from '../../support/eventually.js';
+import { startProxyTo } from '../../support/tcp-proxy.js';
+import { createTestInstallation, hasRedis, type TestInstallation } from '../../support/test-installation.js';
+import { HeldRuns } from '../../support/test-jobs.js';
+
+/**
+ * A worker's connections fall silent, as when a firewall forgets them: nothing says that they are gone. New ones work.
+ * Both tests wait for timeouts, side by side.
+ */
+const RUNNING = 20;
+const LATER = 10;
+/** Timeouts of statements are ten seconds. */
+const MOST_MS = 40_000;
+
+interface Fault {
+  begin(): void;
+  /** Whether the worker has found its way back. */
+  isOver(): boolean;
+}
+
+/** The fault begins while jobs run; then those end and others come. Every job must be completed by its first attempt. */
+async function workThrough(db: TestInstallation, installation: Installation, fault: Fault): Promise<void> {
+  const client = await createClient(db);
+  const held = new HeldRuns();
+  const coordinator = new Coordinator(db);
+  const worker = createWorker({
+    installation,
+    jobs: [held.job],
+    concurrency: RUNNING + LATER,
+    heartbeatIntervalMs: 200,
+    deadAfterMs: 4_000,
+  });
+  await coordinator.start();
+  await worker.start();
+  const payloads = (length: number) => Array.from({ length }, () => ({}));
+  try {
+    await client.submitMany(held.job, payloads(RUNNING));
+    await held.run(RUNNING - 1);
+    fault.begin();
+    held.endAll();
+    await client.submitMany(held.job, payloads(LATER));
+    await held.run(RUNNING + LATER - 1);
+    held.endAll();
+    await eventually(
+      'all are completed',
+      async () => (await db.sql('SELECT 1 FROM jobs WHERE completed_at IS NULL')).length === 0,
+      MOST_MS,
+    );
+    await eventually('the fault is over', () => fault.isOver(), MOST_MS);
+  } finally {
+    held.endAll();
+    await worker.stop();
+    await coordinator.stop();
+  }
+  expect(await db.sql('SELECT status, attempt, count(*) AS n FROM job_executions GROUP BY 1, 2')).toEqual([
+    { status: 'completed', attempt: 1, n: RUNNING + LATER },
+  ]);
+  expect(held.count).toBe(RUNNING + LATER);
+}
+
+test.concurrent(
+  'half-open connections to PostgreSQL hold up jobs for one timeout; nobody is declared dead, nothing runs twice',
+  async () => {
+    const db = await createTestInstallation();
+    const proxy = await startProxyTo(db.connectionString);
+    const installation = await openInstallation({
+      postgres: { connectionString: proxy.url },
+      redis: db.redisUrl === null ? null : { url: db.redisUrl },
+    });
+    let died = 0;
+    db.installation.events.on('workerDied', () => died++);
+    try {
+      await workThrough(db, installation, { begin: () => proxy.freezeExisting(), isOver: () => true });
+      expect(died).toBe(0);
+    } finally {
+      await proxy.close();
+      await installation.close();
+      await db.close();
+    }
+  },
+  2 * MOST_MS,
+);
+
+(hasRedis ? test.concurrent : test.concurrent.skip)(
+  'half-open connections to Redis are noticed and replaced; meanwhile jobs go by way of PostgreSQL, once each',
+  async () => {
+    const db = await createTestInstallation();
+    const proxy = await startProxyTo(db.redisUrl!);
+    const events = createEventHub();
+    let [away, back] = [0, 0];
+    events.on('redisAway', () => away++);
+    events.on('redisBack', () => back++);
+    const installation = await openInstallation({
+      postgres: { connectionString: db.connectionString },
+      redis: { url: proxy.url },
+      events,
+    });
+    try {
+      await workThrough(db, installation, {
+        begin() {
+          expect([away, back]).toEqual([0, 0]);
+          proxy.freezeExisting();
+        },
+        isOver: () => back > 0,
+      });
+      expect([away, back]).toEqual([1, 1]);
+    } finally {
+      await proxy.close();
+      await installation.close();
+      await db.close();
+    }
+  },
+  2 * MOST_MS,
+);

@@ -1,0 +1,25 @@
+import type { HoldfastEvents } from '../shared/observe/events.js';
+import { deadLetter, type Outcome } from '../shared/jobs/outcome.js';
+import { storableText } from '../shared/jobs/storable-text.js';
+
+/** What could not be stored is left out; a result that cannot be fails its job for good, and says so. */
+export function storable(outcome: Outcome, message: string): Outcome {
+  if (outcome.kind !== 'completed') return { ...outcome, logs: [] };
+  return deadLetter(outcome, { message: storableText(message, 2_000), errorClass: 'permanent' }, 'permanent');
+}
+
+/** As the event `settled` tells it. */
+export function describe(outcome: Outcome): HoldfastEvents['settled'][0][number] {
+  const { job, kind, durationMs } = outcome;
+  const error =
+    'error' in outcome ? { errorClass: outcome.error.errorClass, errorMessage: outcome.error.message } : {};
+  return {
+    id: job.id,
+    attempt: job.attempt,
+    jobType: job.jobType,
+    queue: job.queue,
+    kind,
+    durationMs,
+    ...error,
+  };
+}
