@@ -38,21 +38,15 @@ export interface HeartbeatOptions {
 }
 
 const THREAD_FILE = fileURLToPath(new URL('./heartbeat-thread.js', import.meta.url));
-const TURN_MS = 50;
 const STUCK_AFTER_MS = 1_000;
 
-/** Beats from a thread of its own, and enforces timeouts in this one. */
+/** Beats from a thread of its own, which also ends the process when a job blocks it beyond its timeout. */
 export function createHeartbeat(options: HeartbeatOptions): Service {
   let thread: Thread | undefined;
-  let turns: NodeJS.Timeout | undefined;
-
-  const turn = (): void => options.running.turn(options.graceMs);
 
   return {
     name: 'heartbeat',
     async start() {
-      turn();
-      turns = setInterval(turn, TURN_MS);
       const { connection, workerId, intervalMs, graceMs, policies, isDeadLetterEnabled } = options;
       const workerData: HeartbeatThreadData = {
         connection,
@@ -86,7 +80,6 @@ export function createHeartbeat(options: HeartbeatOptions): Service {
       });
     },
     async stop() {
-      clearInterval(turns);
       const stopping = thread;
       thread = undefined;
       if (!stopping) return;

@@ -15,6 +15,7 @@ import { BlockingConnections } from './blocking-connections.js';
 import { ClaimLedger } from './claim-ledger.js';
 import { Claimer } from './claimer.js';
 import { Consumer } from './consumer.js';
+import { createEventLoopTurns } from './event-loop-turns.js';
 import { executeJob } from './executor.js';
 import { createHeartbeat } from './heartbeat.js';
 import { isSuspect, RunningAttempts } from './running-attempts.js';
@@ -63,6 +64,7 @@ export class Incarnation implements Service {
     });
     this.consumers = this.createConsumers();
     this.upkeep = composeServices('upkeep', [
+      createEventLoopTurns(running, graceMs),
       createHeartbeat({
         connection: installation.db.connectionConfig,
         workerId,

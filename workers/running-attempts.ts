@@ -11,6 +11,8 @@ export class RunningAttempts {
   readonly board = new DeadlineBoard();
   private readonly attempts = new Map<string, Attempt>();
   private suspects = 0;
+  /** Called before an attempt begins while none runs. */
+  beforeFirst: (() => void) | undefined;
 
   get size(): number {
     return this.attempts.size;
@@ -34,6 +36,7 @@ export class RunningAttempts {
   }
 
   add(attempt: Attempt): void {
+    if (this.attempts.size === 0) this.beforeFirst?.();
     this.attempts.set(attemptKey(attempt.job), attempt);
     if (isSuspect(attempt.job)) this.suspects++;
     this.board.add(attempt);

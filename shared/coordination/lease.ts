@@ -47,7 +47,25 @@ export async function holdLease(db: Database, request: LeaseRequest): Promise<Le
   return rows[0] ?? null;
 }
 
-/** Lets the next candidate lead at once. */
+const READ_LEASE_LEFT = `
+  SELECT date_part('epoch', expires_at - now()) * 1000 AS "leftMs" FROM coordinator_lease
+   WHERE name = 'coordinator' AND holder <> $1 AND expires_at >= now() AND (reaches_redis OR NOT $2)`;
+
+/**
+ * For how many milliseconds the lease is somebody else's unless it is renewed; null: it may be tried for. Only reads, so that many
+ * candidates neither write nor wait for each other.
+ *
+ * @throws PostgresError
+ */
+export async function readLeaseLeft(
+  db: Database,
+  { holder, reachesRedis }: Pick<LeaseRequest, 'holder' | 'reachesRedis'>,
+): Promise<number | null> {
+  const { rows } = await db.query<{ leftMs: number }>(READ_LEASE_LEFT, [holder, reachesRedis]);
+  return rows[0]?.leftMs ?? null;
+}
+
+/** Lets the next candidate lead as soon as it looks. */
 export async function giveUpLease(db: Database, holder: string): Promise<void> {
   await db.query(
     `UPDATE coordinator_lease SET expires_at = now(), holder = NULL WHERE name = 'coordinator' AND holder = $1`,

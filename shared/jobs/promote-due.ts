@@ -7,8 +7,22 @@ export interface PromoteCursor {
   readonly id: number;
 }
 
+export interface Promotion {
+  /** Where the next walk goes on. */
+  readonly cursor: PromoteCursor;
+  /** How many jobs were dispatched. */
+  readonly count: number;
+  /** Until the next job is due, by the database's clock; negative when it is due since. Null: none is scheduled. */
+  readonly nextInMs: number | null;
+}
+
 interface DueJob extends DispatchableJob {
   readonly scheduledAt: string;
+}
+
+interface PageEnd {
+  readonly readAt: string;
+  readonly nextInMs: number | null;
 }
 
 const PAGE = 1_000;
@@ -16,67 +30,71 @@ const PAGE = 1_000;
 /**
  * A walk along jobs_due. `unmet_dependencies < 1`, not `= 0`: that would imply the predicate of jobs_unfinished, which the
  * planner prefers right after a bulk load, and then it reads all of it (322 ms against 0.03 ms at a million rows).
- * Jobs of a paused queue are left to the polls and the sweep, which find them when it goes on.
  */
-const READ_DUE = `
-  SELECT id, queue, priority, lost_count AS "lostCount", scheduled_at::text AS "scheduledAt" FROM jobs
-   WHERE scheduled_at IS NOT NULL AND completed_at IS NULL AND (scheduled_at, id) > ($1::timestamptz, $2::bigint)
-     AND scheduled_at <= now() AND status = 'pending' AND unmet_dependencies < 1 AND set_aside_at IS NULL
-     AND queue <> ALL (ARRAY(SELECT name FROM queues WHERE paused_at IS NOT NULL))
-   ORDER BY scheduled_at, id LIMIT ${PAGE}`;
-
-/** Beyond the cursor, not beyond now(): a job that became due since the walk must not wait for another tick. */
-const READ_NEXT_DUE = `
-  SELECT date_part('epoch', scheduled_at - clock_timestamp()) * 1000 AS "inMs" FROM jobs
-   WHERE scheduled_at IS NOT NULL AND completed_at IS NULL AND (scheduled_at, id) > ($1::timestamptz, $2::bigint)
-     AND status = 'pending' AND unmet_dependencies < 1 AND set_aside_at IS NULL
-   ORDER BY scheduled_at, id LIMIT 1`;
+const WAITS_FOR_ITS_TIME = `
+  scheduled_at IS NOT NULL AND completed_at IS NULL AND status = 'pending' AND unmet_dependencies < 1 AND set_aside_at IS NULL`;
 
 /**
- * Dispatches the jobs that became due after the cursor. No write marks them: the cursor moves on. Jobs in `alreadyPushed`
- * (id to scheduledAt) are left out, and what is pushed is added to it.
+ * One page and when to come back, in one statement. What is due is told by now(), which is older than the snapshot: what becomes due
+ * in between is behind neither the page nor the cursor. Jobs of a paused queue are left to the polls and the sweep, which find
+ * them when it goes on.
+ */
+const READ_DUE = `
+  WITH due AS MATERIALIZED (
+    SELECT id, queue, priority, lost_count AS "lostCount", scheduled_at FROM jobs
+     WHERE ${WAITS_FOR_ITS_TIME} AND scheduled_at <= now()
+       AND (scheduled_at, id) > ($1::timestamptz - $3 * interval '1 millisecond', $2::bigint)
+       AND queue <> ALL (ARRAY(SELECT name FROM queues WHERE paused_at IS NOT NULL))
+     ORDER BY scheduled_at, id LIMIT ${PAGE}
+  ), next AS MATERIALIZED (
+    SELECT date_part('epoch', scheduled_at - clock_timestamp()) * 1000 AS in_ms FROM jobs
+     WHERE ${WAITS_FOR_ITS_TIME} AND scheduled_at > now() ORDER BY scheduled_at, id LIMIT 1
+  )
+  SELECT now()::text AS "readAt", (SELECT in_ms FROM next) AS "nextInMs", due.*, due.scheduled_at::text AS "scheduledAt"
+    FROM (VALUES (1)) AS always LEFT JOIN due ON true ORDER BY due.scheduled_at, due.id`;
+
+/**
+ * Dispatches the jobs that became due after the cursor, or up to `lookBackMs` before it. No write marks them: the cursor moves
+ * on. Jobs in `alreadyPushed` (id to scheduledAt) are left out, and what is pushed is added to it.
  *
- * @returns the new cursor. @throws PostgresError
+ * @throws PostgresError
  */
 export async function promoteDue(
   installation: Installation,
-  cursor: PromoteCursor,
+  from: PromoteCursor,
   alreadyPushed: Map<number, string>,
-): Promise<{ cursor: PromoteCursor; count: number }> {
-  let at = cursor;
-  let count = 0;
-  for (;;) {
-    const readAt = await readClock(installation);
-    const { rows } = await installation.db.query<DueJob>(READ_DUE, [at.scheduledAt, at.id]);
-    const fresh = rows.filter((job) => alreadyPushed.get(job.id) !== job.scheduledAt);
-    for (const job of fresh) alreadyPushed.set(job.id, job.scheduledAt);
-    await dispatchJobs(installation, fresh);
-    count += fresh.length;
-    const last = rows.at(-1);
-    if (last) at = { scheduledAt: last.scheduledAt, id: last.id };
-    if (rows.length === PAGE) continue;
-    // All that was due when this page was read is pushed: the cursor follows the clock, not the last job.
-    at = { scheduledAt: readAt, id: 0 };
-    break;
+  lookBackMs = 0,
+): Promise<Promotion> {
+  let page = await readPage(installation, from, lookBackMs);
+  let count = await push(installation, page.jobs, alreadyPushed);
+  while (page.jobs.length === PAGE) {
+    const { scheduledAt, id } = page.jobs.at(-1) as DueJob;
+    page = await readPage(installation, { scheduledAt, id }, 0);
+    count += await push(installation, page.jobs, alreadyPushed);
   }
   if (count > 0) installation.events.emit('promoted', { count });
-  return { cursor: at, count };
+  // All that was due when the last page was read is pushed: the cursor follows the clock, not the last job.
+  return { cursor: { scheduledAt: page.readAt, id: 0 }, count, nextInMs: page.nextInMs };
 }
 
-/** Taken before the page: what becomes due in between is behind neither. */
-async function readClock(installation: Installation): Promise<string> {
-  const { rows } = await installation.db.query<{ at: string }>('SELECT clock_timestamp()::text AS at');
-  return rows[0]?.at ?? '-infinity';
+async function readPage(
+  { db }: Installation,
+  { scheduledAt, id }: PromoteCursor,
+  lookBackMs: number,
+): Promise<PageEnd & { jobs: DueJob[] }> {
+  const { rows } = await db.query<DueJob & PageEnd>(READ_DUE, [scheduledAt, id, lookBackMs]);
+  const { readAt, nextInMs } = rows[0] as PageEnd;
+  // One row without a job stands for an empty page.
+  return { readAt, nextInMs, jobs: rows.filter((row) => row.id !== null) };
 }
 
-/** Milliseconds until the next job after the cursor is due by the database's clock; null when none is. */
-export async function readNextDueMs(
+async function push(
   installation: Installation,
-  cursor: PromoteCursor,
-): Promise<number | null> {
-  const { rows } = await installation.db.query<{ inMs: number }>(READ_NEXT_DUE, [
-    cursor.scheduledAt,
-    cursor.id,
-  ]);
-  return rows[0]?.inMs ?? null;
+  jobs: readonly DueJob[],
+  alreadyPushed: Map<number, string>,
+): Promise<number> {
+  const fresh = jobs.filter((job) => alreadyPushed.get(job.id) !== job.scheduledAt);
+  for (const job of fresh) alreadyPushed.set(job.id, job.scheduledAt);
+  await dispatchJobs(installation, fresh);
+  return fresh.length;
 }

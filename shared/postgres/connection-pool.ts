@@ -7,10 +7,14 @@ export interface ConnectionPool {
   readonly close: () => Promise<void>;
 }
 
-/** pg's pool, without connections that are not to be trusted. */
-export function createConnectionPool(config: pg.PoolConfig): ConnectionPool {
+/** pg's pool, without connections that are not to be trusted. `adopt` is run on each new connection before its first use. */
+export function createConnectionPool(
+  config: pg.PoolConfig,
+  adopt: (client: pg.PoolClient) => Promise<void>,
+): ConnectionPool {
   const pool = new pg.Pool({ ...config, idleTimeoutMillis: 30_000 });
   const connectedAt = new WeakMap<pg.PoolClient, number>();
+  const adopted = new WeakSet<pg.PoolClient>();
   let trustedSince = 0;
   // An idle connection that breaks is replaced by the pool; without a listener the process would end.
   pool.on('error', () => undefined);
@@ -23,8 +27,19 @@ export function createConnectionPool(config: pg.PoolConfig): ConnectionPool {
   async function checkOut(): Promise<pg.PoolClient> {
     for (;;) {
       const client = await pool.connect();
-      if ((connectedAt.get(client) ?? 0) >= trustedSince) return client;
+      if ((connectedAt.get(client) ?? 0) < trustedSince) client.release(true);
+      else return adopted.has(client) ? client : makeReady(client);
+    }
+  }
+
+  async function makeReady(client: pg.PoolClient): Promise<pg.PoolClient> {
+    try {
+      await adopt(client);
+      adopted.add(client);
+      return client;
+    } catch (error) {
       client.release(true);
+      throw error;
     }
   }
 

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import pg from 'pg';
 import { createConnectionPool } from './connection-pool.js';
+import { KeptPlans } from './kept-plans.js';
 import { PostgresError } from './postgres-error.js';
 import type { QueryTarget } from './query-target.js';
 
@@ -73,10 +74,13 @@ const BEGIN = `BEGIN; SET LOCAL idle_in_transaction_session_timeout = '1min'`;
 export function createDatabase(options: DatabaseOptions): Database {
   const { poolSize = 10, schema = 'public' } = options;
   const config = connectionConfig(options);
-  const { use: withClient, close } = createConnectionPool({ ...config, types, max: poolSize });
+  const plans = new KeptPlans();
+  const { use: withClient, close } = createConnectionPool({ ...config, types, max: poolSize }, (client) =>
+    plans.adopt(client),
+  );
 
   const run = (client: pg.PoolClient, text: string, values?: unknown[], mayCommit = true) =>
-    client.query(text, values).catch((error: unknown) => {
+    plans.run(client, text, values).catch((error: unknown) => {
       throw new PostgresError(error, mayCommit);
     });
 

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { giveUpLease, holdLease, type Leadership } from '../../shared/coordination/lease.js';
+import { giveUpLease, holdLease, readLeaseLeft, type Leadership } from '../../shared/coordination/lease.js';
 import { messageOf } from '../../shared/errors.js';
 import type { Installation } from '../../shared/installation.js';
 import type { Service } from '../../shared/lifecycle/service.js';
-import { createLoop, type Loop } from '../../shared/time/loop.js';
+import { createLoop, jitter, type Loop } from '../../shared/time/loop.js';
 import { Leader } from './leader.js';
 import type { DutySettings } from './duties.js';
 
@@ -12,6 +12,8 @@ export interface CoordinatorOptions extends DutySettings {
 }
 
 const RENEW_MS = 1_000;
+/** How often a candidate looks whether the lease was given up. When it runs out, it looks at that very moment. */
+const LOOK_MS = 1_500;
 /** A leader that dies is replaced within this and one renewal. */
 const LEASE_MS = 3_000;
 /** Between two renewals of which one came this late, PostgreSQL may have stood still. Less, and a busy host never trusts it. */
@@ -57,12 +59,16 @@ export class Coordinator implements Service {
   }
 
   private async renew(): Promise<number> {
-    const { installation } = this.options;
+    const { db } = this.options.installation;
+    const candidate = { holder: this.holder, reachesRedis: await this.reachesRedis() };
+    if (!this.leader) {
+      const leftMs = await readLeaseLeft(db, candidate);
+      if (leftMs !== null) return Math.min(jitter(LOOK_MS), Math.ceil(leftMs) + 1);
+    }
     const askedAt = performance.now();
-    const leadership = await holdLease(installation.db, {
-      holder: this.holder,
+    const leadership = await holdLease(db, {
+      ...candidate,
       leaseMs: LEASE_MS,
-      reachesRedis: await this.reachesRedis(),
       promoteCursor: this.leader?.promoteCursor ?? '-infinity',
       gapMs: GAP_MS,
     });

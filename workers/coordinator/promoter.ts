@@ -1,8 +1,11 @@
 import type { Installation } from '../../shared/installation.js';
-import { promoteDue, readNextDueMs, type PromoteCursor } from '../../shared/jobs/promote-due.js';
+import { promoteDue, type PromoteCursor, type Promotion } from '../../shared/jobs/promote-due.js';
 
-/** The longest a job that was submitted with a very short delay may go unseen. */
+/** The longest a job that was submitted with a very short delay may go unseen, while jobs become due all the time. */
 const TICK_MS = 50;
+/** The same when none has for a while: an idle system should cost next to nothing. */
+const QUIET_TICK_MS = 250;
+const QUIET_AFTER_MS = 5_000;
 /** How often, and how far back, to look behind the cursor, for short delays that committed late. */
 const LOOK_BACK_EVERY_MS = 500;
 const LOOK_BACK_MS = 2_000;
@@ -11,6 +14,7 @@ const LOOK_BACK_MS = 2_000;
 export class Promoter {
   cursor: PromoteCursor;
   private lookedBackAt = 0;
+  private busyAt = -Infinity;
   /** Id to the time it was due, in order of pushing; what left the look-back window is dropped. */
   private readonly pushed = new Map<number, string>();
   private readonly pushedAt: { id: number; at: number }[] = [];
@@ -26,22 +30,19 @@ export class Promoter {
   async runOnce(): Promise<number> {
     const now = performance.now();
     const before = this.pushed.size;
-    if (now - this.lookedBackAt >= LOOK_BACK_EVERY_MS) {
-      await promoteDue(this.installation, await this.lookBackFrom(), this.pushed);
-      this.lookedBackAt = now;
-    }
-    this.cursor = (await promoteDue(this.installation, this.cursor, this.pushed)).cursor;
+    const isLookingBack = now - this.lookedBackAt >= LOOK_BACK_EVERY_MS;
+    const lookBackMs = isLookingBack ? LOOK_BACK_MS : 0;
+    const promotion = await promoteDue(this.installation, this.cursor, this.pushed, lookBackMs);
+    if (isLookingBack) this.lookedBackAt = now;
+    this.cursor = promotion.cursor;
     this.remember(before, now);
-    const nextMs = await readNextDueMs(this.installation, this.cursor);
-    return Math.max(1, Math.min(TICK_MS, nextMs ?? TICK_MS));
+    return this.pauseAfter(promotion, now);
   }
 
-  private async lookBackFrom(): Promise<PromoteCursor> {
-    const { rows } = await this.installation.db.query<{ at: string }>(
-      `SELECT ($1::timestamptz - $2 * interval '1 millisecond')::text AS at`,
-      [this.cursor.scheduledAt, LOOK_BACK_MS],
-    );
-    return { scheduledAt: rows[0]?.at ?? this.cursor.scheduledAt, id: 0 };
+  private pauseAfter({ count, nextInMs }: Promotion, now: number): number {
+    if (count > 0) this.busyAt = now;
+    const tick = now - this.busyAt < QUIET_AFTER_MS ? TICK_MS : QUIET_TICK_MS;
+    return Math.max(1, Math.min(tick, nextInMs ?? tick));
   }
 
   private remember(before: number, now: number): void {

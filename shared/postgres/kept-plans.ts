@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import type pg from 'pg';
+
+/**
+ * One round trip per connection. Behind a pooler the process id that the client was told is the pooler's invention, so that
+ * nothing is set there: the session belongs to others, too.
+ *
+ * A kept plan may have been made while the tables were all but empty, when reading all of them was cheapest, and nothing
+ * makes PostgreSQL think again before the next ANALYZE: Holdfast's statements find every row by an index.
+ */
+const ADOPT_SESSION = `
+  SELECT set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false) WHERE pg_backend_pid() = $1`;
+
+/** SQLSTATEs of a kept plan that the server no longer has, or no longer may use: columns were changed. */
+const LOST_PLAN = ['26000', '42P05', '0A000'];
+
+const IN_FAILED_TRANSACTION = '25P02';
+
+const names = new Map<string, string>();
+
+/** The text alone decides: two versions of Holdfast may share a session. */
+function nameOf(text: string): string {
+  let name = names.get(text);
+  if (name === undefined) {
+    name = `holdfast_${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
+    names.set(text, name);
+  }
+  return name;
+}
+
+/**
+ * Runs statements on connections of a pool. On a session of its own each text is planned a few times, then its plan is
+ * kept (a prepared statement by name): planning costs several times what a small claim does. Behind a pooler in transaction
+ * mode nothing is kept.
+ */
+export class KeptPlans {
+  private readonly owned = new WeakSet<pg.ClientBase>();
+
+  /** Once per connection, before its first statement. */
+  async adopt(client: pg.ClientBase): Promise<void> {
+    const { processID } = client as pg.ClientBase & { readonly processID: number | null };
+    const { rowCount } = await client.query(ADOPT_SESSION, [processID]);
+    if (rowCount === 1) this.owned.add(client);
+  }
+
+  /** Statements without parameters are not kept: BEGIN, COMMIT, and what is run once. */
+  async run(client: pg.ClientBase, text: string, values?: unknown[]): Promise<pg.QueryResult> {
+    if (!values?.length || !this.owned.has(client)) return client.query(text, values);
+    try {
+      return await client.query({ name: nameOf(text), text, values });
+    } catch (error) {
+      if (!LOST_PLAN.includes((error as { code?: string }).code ?? '')) throw error;
+      this.owned.delete(client);
+      // It was refused before anything of it was done; in a transaction everything is, from there on.
+      return client.query(text, values).catch((again: unknown) => {
+        throw (again as { code?: string }).code === IN_FAILED_TRANSACTION ? error : again;
+      });
+    }
+  }
+}
