@@ -4,6 +4,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { World } from '../world/world.js';
 import type { FaultKind, FaultScene } from './fault.js';
 
+/** Workers have free slots, as a rule. */
+const TAKEN_WITHIN_MS = 500;
+
 const onRedis = (
   name: string,
   weight: number,
@@ -49,16 +52,21 @@ async function restoreOldFile({ servers }: World, ms: number): Promise<void> {
   await servers.redis.start();
 }
 
-/** Every push may come twice: ids of jobs that run, or are long finished, lie in the lanes again. */
+/** Every push may come twice: ids of jobs that run lie in the lanes again, and a moment later those of jobs long finished. */
 async function pushAgain({ redis, db }: World): Promise<void> {
-  const { rows } = await db.query<{ base: string; ids: number[] }>(
-    `SELECT 'job:{' || i.id || ':default}' AS base, ARRAY(
-       SELECT id FROM jobs WHERE queue = 'default' AND attempt > 0 ORDER BY id DESC LIMIT 200) AS ids FROM installation i`,
-  );
-  const { base = '', ids = [] } = rows[0] ?? {};
-  if (ids.length === 0) return;
-  await redis.lpush(`${base}:lane:50`, ...ids);
-  await redis.zadd(`${base}:lanes`, 50, '50');
+  for (const isRunning of [true, false]) {
+    const { rows } = await db.query<{ base: string; ids: number[] }>(
+      `SELECT 'job:{' || i.id || ':default}' AS base, ARRAY(SELECT id FROM jobs
+         WHERE queue = 'default' AND attempt > 0 AND (status = 'running') = $1 ORDER BY id DESC LIMIT 200) AS ids
+       FROM installation i`,
+      [isRunning],
+    );
+    const { base = '', ids = [] } = rows[0] ?? {};
+    if (ids.length === 0) continue;
+    await redis.lpush(`${base}:lane:50`, ...ids);
+    await redis.zadd(`${base}:lanes`, 50, '50');
+    await wait(TAKEN_WITHIN_MS);
+  }
 }
 
 /** Half open: what a process has sent arrives nowhere, and nothing tells it so. */
