@@ -7,3 +7,14 @@ export function percentile(values: readonly number[], fraction: number): number 
 }
 
 export const perSecond = (count: number, ms: number): number => Math.round((count / ms) * 1_000);
+
+export interface Latency {
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+}
+
+export function latencyOf(latenciesMs: readonly number[]): Latency {
+  const at = (fraction: number) => Math.round(percentile(latenciesMs, fraction) * 10) / 10;
+  return { p50Ms: at(0.5), p95Ms: at(0.95), p99Ms: at(0.99) };
+}

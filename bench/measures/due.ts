@@ -3,8 +3,7 @@ import type { Database } from '../../shared/postgres/create-database.js';
 import type { Servers } from '../../servers/start-servers.js';
 import { forkWorker } from '../fork-worker.js';
 import { noop } from '../noop-job.js';
-import { percentile } from '../statistics.js';
-import type { Latency } from './pick-up.js';
+import { latencyOf, type Latency } from '../statistics.js';
 
 /** How long after its due time a scheduled job starts, by the database's clock; jobs come due one at a time. */
 export async function measureLateness(
@@ -27,7 +26,5 @@ export async function measureLateness(
     `SELECT date_part('epoch', started_at - scheduled_at) * 1000 AS late FROM jobs WHERE id = ANY ($1)`,
     [ids],
   );
-  const late = rows.map((row) => row.late);
-  const at = (fraction: number) => Math.round(percentile(late, fraction) * 10) / 10;
-  return { p50Ms: at(0.5), p95Ms: at(0.95), p99Ms: at(0.99) };
+  return latencyOf(rows.map((row) => row.late));
 }

@@ -3,13 +3,7 @@ import type { Client } from '../../shared/client/create-client.js';
 import type { Servers } from '../../servers/start-servers.js';
 import { forkWorker } from '../fork-worker.js';
 import { nowMs, stamp } from '../noop-job.js';
-import { percentile } from '../statistics.js';
-
-export interface Latency {
-  readonly p50Ms: number;
-  readonly p95Ms: number;
-  readonly p99Ms: number;
-}
+import { latencyOf, type Latency } from '../statistics.js';
 
 /** From the call of `submit` to the first line of the handler in another process, one job at a time, system idle. */
 export async function measurePickUp(servers: Servers, client: Client, samples: number): Promise<Latency> {
@@ -27,6 +21,5 @@ export async function measurePickUp(servers: Servers, client: Client, samples: n
     await wait(10 + Math.random() * 30);
   }
   await worker.stop();
-  const at = (fraction: number) => Math.round(percentile(latencies, fraction) * 10) / 10;
-  return { p50Ms: at(0.5), p95Ms: at(0.95), p99Ms: at(0.99) };
+  return latencyOf(latencies);
 }

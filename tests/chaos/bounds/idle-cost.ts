@@ -1,8 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { readProcessTreeCpuMs } from '../../../servers/process-cpu.js';
 import type { World } from '../world/world.js';
 import { defineBound, type Say } from './bound.js';
 import { defaultWorkers, inWorld } from './run/in-world.js';
-import { readPostgresCpuMs } from './run/postgres-cpu.js';
+
 
 const WORKERS = 10;
 const WINDOW_MS = 30_000;
@@ -33,10 +34,12 @@ export const IDLE_COST = defineBound({
 /** Percent of one core. The harness asks nothing meanwhile. */
 async function measureShare(world: World, say: Say, situation: string): Promise<number> {
   await wait(SETTLE_MS);
-  const cpuBefore = await readPostgresCpuMs(world);
+  const postgres = world.servers.postgres.pid;
+  if (postgres === null) throw new Error('PostgreSQL does not run');
+  const cpuBefore = await readProcessTreeCpuMs(postgres);
   const before = performance.now();
   await wait(WINDOW_MS);
-  const cpuMs = (await readPostgresCpuMs(world)) - cpuBefore;
+  const cpuMs = (await readProcessTreeCpuMs(postgres)) - cpuBefore;
   const share = (100 * cpuMs) / (performance.now() - before);
   say(`${situation}: ${cpuMs} ms of CPU in ${WINDOW_MS / 1_000} s, ${share.toFixed(2)} % of a core`);
   return share;

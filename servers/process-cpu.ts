@@ -1,5 +1,4 @@
 import { readdir, readFile } from 'node:fs/promises';
-import type { World } from '../../world/world.js';
 
 /** Linux counts in hundredths of a second. */
 const TICK_MS = 10;
@@ -8,10 +7,8 @@ const PARENT = 1;
 const OWN_TIMES = [11, 12];
 const ENDED_CHILDRENS_TIMES = [13, 14];
 
-/** CPU time that PostgreSQL has used so far, all its processes together, those that have ended too. Milliseconds. */
-export async function readPostgresCpuMs({ servers }: World): Promise<number> {
-  const main = servers.postgres.pid;
-  if (main === null) throw new Error('PostgreSQL does not run');
+/** CPU time that a server and its child processes have used so far, those that have ended too. Milliseconds; Linux only. */
+export async function readProcessTreeCpuMs(main: number): Promise<number> {
   let ticks = 0;
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry)) continue;

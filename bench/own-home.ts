@@ -1,0 +1,54 @@
+import { createClient, type Client } from '../shared/client/create-client.js';
+import { openInstallation, type Installation } from '../shared/installation.js';
+import { markEpoch } from '../shared/redis/lane-contents.js';
+import type { Servers } from '../servers/start-servers.js';
+import { Coordinator } from '../workers/coordinator/coordinator.js';
+import { noop, noopPayloads } from './noop-job.js';
+
+/** A Holdfast on the benchmark's servers: a client and a coordinator; measures bring workers of their own. */
+export interface OwnHome {
+  readonly servers: Servers;
+  readonly installation: Installation;
+  readonly client: Client;
+  /** Removes all jobs, and what Redis holds of them. */
+  empty(): Promise<void>;
+  /** Submits jobs that do nothing, in bulk. */
+  fill(count: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+const EMPTY =
+  'TRUNCATE jobs, job_executions, job_dependencies, dead_letter_jobs, claim_batches, cancel_requests, workers';
+
+export async function openOwnHome(servers: Servers): Promise<OwnHome> {
+  const installation = await openInstallation({
+    postgres: { connectionString: servers.postgresUrl },
+    redis: servers.redisUrl === null ? null : { url: servers.redisUrl },
+  });
+  const client = await createClient({ installation });
+  const coordinator = new Coordinator({ installation });
+  await coordinator.start();
+  return {
+    servers,
+    installation,
+    client,
+    async empty() {
+      const { db, lanes } = installation;
+      await db.query(EMPTY);
+      if (!lanes) return;
+      const keys = await lanes.connection.keys(`${lanes.keys('default').base}*`);
+      if (keys.length > 0) await lanes.connection.unlink(...keys);
+      // As in any installation that has run for a while: Redis is known to hold what it should.
+      await markEpoch(lanes, 'default');
+    },
+    async fill(count) {
+      const payloads = noopPayloads(1_000);
+      for (let sent = 0; sent < count; sent += 4_000)
+        await Promise.all([1, 2, 3, 4].map(() => client.submitMany(noop, payloads)));
+    },
+    async close() {
+      await coordinator.stop();
+      await installation.close();
+    },
+  };
+}

@@ -1,0 +1,131 @@
+import type { Servers } from '../../servers/start-servers.js';
+import type { Latency } from '../statistics.js';
+import { Contestant } from './contestant.js';
+import {
+  measureBacklog,
+  measureIdlePickUp,
+  measurePinned,
+  measureSlots,
+  measureSteadyPickUp,
+  measureThroughput,
+  type Pinned,
+  type Throughput,
+} from './measures.js';
+import type { SystemName } from './peer-process.js';
+
+/** What was measured of one system; each array has one entry per repetition. */
+export interface Results {
+  readonly throughput: Throughput[];
+  readonly idle: Latency[];
+  readonly steady: Latency[];
+  readonly pinned: Pinned[];
+  readonly backlog: number[];
+  readonly slots: { readonly handlerMs: number; readonly used: number }[];
+}
+
+export const PARTS = ['throughput', 'latency', 'pinned', 'backlog', 'slots'] as const;
+export type Part = (typeof PARTS)[number];
+
+export interface ContestOptions {
+  readonly systems: readonly SystemName[];
+  readonly parts: readonly Part[];
+  /** Of throughput and latency; the long measures are made once. */
+  readonly repetitions: number;
+  readonly say: (line: string) => void;
+}
+
+const IDLE_SAMPLES = 200;
+const SLOT_HANDLERS_MS = [10, 100];
+
+/** Measures the systems in turn, again and again, so that a drift of the machine meets all of them alike. */
+export async function holdContest(
+  servers: Servers,
+  options: ContestOptions,
+): Promise<Map<SystemName, Results>> {
+  const results = new Map<SystemName, Results>();
+  for (const name of options.systems)
+    results.set(name, { throughput: [], idle: [], steady: [], pinned: [], backlog: [], slots: [] });
+  for (let repetition = 1; repetition <= options.repetitions; repetition++) {
+    for (const name of options.systems) {
+      const say = (what: string) => options.say(`${repetition}/${options.repetitions} ${name}: ${what}`);
+      await withContestant(name, servers, (one) =>
+        repeatable(one, servers, options.parts, results.get(name) as Results, say),
+      );
+    }
+  }
+  for (const name of options.systems) {
+    const say = (what: string) => options.say(`${name}: ${what}`);
+    await withContestant(name, servers, (one) =>
+      once(one, servers, options.parts, results.get(name) as Results, say),
+    );
+  }
+  return results;
+}
+
+async function withContestant(
+  name: SystemName,
+  servers: Servers,
+  measure: (one: Contestant) => Promise<void>,
+): Promise<void> {
+  const one = await Contestant.enter(name, servers);
+  try {
+    await measure(one);
+  } finally {
+    await one.leave();
+  }
+}
+
+async function repeatable(
+  one: Contestant,
+  servers: Servers,
+  parts: readonly Part[],
+  results: Results,
+  say: (what: string) => void,
+): Promise<void> {
+  if (parts.includes('throughput')) {
+    const measured = await measureThroughput(one, servers);
+    results.throughput.push(measured);
+    const { bulk, single, drain, drainOfTwo } = measured;
+    say(
+      `bulk ${perSecond(bulk)}, single ${perSecond(single)}, drain ${perSecond(drain)}, by two ${perSecond(drainOfTwo)}`,
+    );
+  }
+  if (parts.includes('latency')) {
+    const idle = await measureIdlePickUp(one, IDLE_SAMPLES);
+    const steady = await measureSteadyPickUp(one);
+    results.idle.push(idle);
+    results.steady.push(steady);
+    say(`pick-up idle ${describe(idle)}, at 1,000 jobs/s ${describe(steady)}`);
+  }
+}
+
+async function once(
+  one: Contestant,
+  servers: Servers,
+  parts: readonly Part[],
+  results: Results,
+  say: (what: string) => void,
+): Promise<void> {
+  // BullMQ's jobs are not in PostgreSQL.
+  if (parts.includes('pinned') && one.name !== 'bullmq') {
+    const pinned = await measurePinned(one, servers);
+    results.pinned.push(pinned);
+    say(
+      `under an old snapshot ${perSecond(pinned.first)} → ${perSecond(pinned.last)}, then idle ${describe(pinned.idle)}`,
+    );
+  }
+  if (parts.includes('slots')) {
+    for (const handlerMs of SLOT_HANDLERS_MS) {
+      const used = await measureSlots(one, handlerMs);
+      results.slots.push({ handlerMs, used });
+      say(`${Math.round(used * 100)} % of 100 slots used by handlers of ${handlerMs} ms`);
+    }
+  }
+  if (parts.includes('backlog')) {
+    results.backlog.push(await measureBacklog(one, servers));
+    say(`first 100,000 of a backlog of 1,000,000: ${perSecond(results.backlog[0] as number)}`);
+  }
+}
+
+const perSecond = (rate: number): string => `${Math.round(rate).toLocaleString('en')}/s`;
+const describe = ({ p50Ms, p95Ms, p99Ms }: Latency): string => `${p50Ms}/${p95Ms}/${p99Ms} ms`;

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import {
+  Coordinator,
+  createClient,
+  createLogger,
+  createWorker,
+  defineJob,
+  migrate,
+  openInstallation,
+} from '../../../dist/index.js';
+import { markEpoch } from '../../../dist/shared/redis/lane-contents.js';
+import { SLOTS } from './system.js';
+
+const TABLES =
+  'jobs, job_executions, job_dependencies, dead_letter_jobs, claim_batches, workers, cancel_requests';
+const payload = z.object({ n: z.number(), to: z.string() });
+
+/** @param {import('./system.js').Servers} servers */
+const open = ({ postgresUrl, redisUrl }) =>
+  openInstallation({
+    postgres: { connectionString: postgresUrl },
+    redis: { url: redisUrl },
+    logger: createLogger({ level: 'warn' }),
+  });
+
+/** @param {import('./system.js').WorkerOptions['handle']} handle */
+const defineNoop = (handle) => defineJob({ type: 'noop', payload, run: handle });
+
+/** @type {import('./system.js').System} */
+export const system = {
+  async setUp({ postgresUrl }) {
+    await migrate('up', { connectionString: postgresUrl });
+  },
+
+  async openProducer(servers) {
+    const installation = await open(servers);
+    const client = await createClient({ installation });
+    const noop = defineNoop(() => undefined);
+    return {
+      submitOne: (one) => client.submit(noop, one),
+      submitMany: (many) => client.submitMany(noop, many),
+      close: () => installation.close(),
+    };
+  },
+
+  async openWorker(servers, { profile, processes, handle }) {
+    const installation = await open(servers);
+    const coordinator = new Coordinator({ installation });
+    const concurrency = profile === 'drain' ? 1_000 / processes : SLOTS;
+    const worker = createWorker({ installation, jobs: [defineNoop(handle)], concurrency });
+    await coordinator.start();
+    await worker.start();
+    return {
+      async close() {
+        await worker.stop();
+        await coordinator.stop();
+        await installation.close();
+      },
+    };
+  },
+
+  async openInspector(servers) {
+    const installation = await open(servers);
+    const { db, lanes } = installation;
+    return {
+      async hasUnfinished() {
+        const { rows } = await db.query(
+          'SELECT EXISTS (SELECT 1 FROM claim_batches) OR EXISTS (SELECT 1 FROM jobs WHERE completed_at IS NULL) AS found',
+        );
+        return rows[0].found;
+      },
+      async empty() {
+        await db.query(`TRUNCATE ${TABLES}`);
+        const keys = await lanes.connection.keys(`${lanes.keys('default').base}*`);
+        if (keys.length > 0) await lanes.connection.unlink(...keys);
+        // As in any installation that has run for a while: Redis is known to hold what it should.
+        await markEpoch(lanes, 'default');
+      },
+      close: () => installation.close(),
+    };
+  },
+};
