@@ -2,7 +2,10 @@ import { HoldfastError } from '../errors.js';
 import type { Database } from '../postgres/create-database.js';
 import { isPostgresError } from '../postgres/postgres-error.js';
 
-const SET_LIMIT = `SELECT set_config('statement_timeout', $1, true)`;
+/** What people ask differs from one time to the next: each is planned for its own values, and may read a whole table. */
+const SET_LIMIT = `
+  SELECT set_config('statement_timeout', $1, true), set_config('plan_cache_mode', 'force_custom_plan', true),
+    set_config('enable_seqscan', 'on', true)`;
 const QUERY_CANCELED = '57014';
 
 /**
