@@ -4,7 +4,6 @@ import type { World } from '../world/world.js';
 import { defineBound, type Say } from './bound.js';
 import { defaultWorkers, inWorld } from './run/in-world.js';
 
-
 const WORKERS = 10;
 const WINDOW_MS = 30_000;
 /** Processes have started, and have noticed what happened to Redis. */
