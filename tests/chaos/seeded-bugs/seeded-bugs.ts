@@ -32,7 +32,8 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     name: 'a claim without the status check',
     file: 'shared/jobs/claim-jobs.ts',
     right: `id = ANY ($2::bigint[]) AND status = 'pending' AND unmet`,
-    wrong: `id = ANY ($2::bigint[]) AND unmet`,
+    // Of finished jobs the table's own CHECK would refuse the claim: workers would stand still, and run nothing twice.
+    wrong: `id = ANY ($2::bigint[]) AND completed_at IS NULL AND unmet`,
     kinds: kindsNamed(/ids come twice/),
     mustBreak:
       /attempts have gaps|ended otherwise|came after one|has no attempt on record|ran more than once/,
