@@ -29,7 +29,9 @@ afterAll(() => db.close());
 async function runOnce(act: (ctx: JobContext) => unknown, maxRetries = 3): Promise<number> {
   const job = actJob('own', (_payload, ctx) => act(ctx));
   const { id } = await client.submit(job, {}, { maxRetries });
-  worker = createWorker({ installation: db.installation, jobs: [job] });
+  // A retry may come at once, full jitter begins at zero; here none does.
+  const retryPolicy = { baseDelayMs: 1e9, maxDelayMs: 1e9 };
+  worker = createWorker({ installation: db.installation, jobs: [job], retryPolicy });
   await worker.start();
   await eventually('it is told of', () => told.length > 0);
   return id;
