@@ -26,6 +26,6 @@ module.exports = {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^(dist|node_modules|bench/peers/(node_modules|systems))/' },
+    exclude: { path: '^(dist|node_modules|bench/peers/node_modules)/|^bench/peers/.*[.]js$' },
   },
 };

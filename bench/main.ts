@@ -4,7 +4,10 @@ import { startBenchServers } from './bench-servers.js';
 import { describeMachine } from './machine.js';
 import { measureOwn } from './own-figures.js';
 import { openOwnHome } from './own-home.js';
+import { flatnessCommand } from './flatness/flatness-command.js';
+import { httpCommand } from './http/http-command.js';
 import { peersCommand } from './peers/peers-command.js';
+import { smokeCommand } from './smoke/smoke-command.js';
 
 const whole = (text: string): number => {
   const number = Number(text);
@@ -38,6 +41,9 @@ const program = new Command('npm run bench --')
   )
   .enablePositionalOptions()
   .action(run)
-  .addCommand(peersCommand(whole));
+  .addCommand(peersCommand(whole))
+  .addCommand(httpCommand(whole))
+  .addCommand(flatnessCommand(whole))
+  .addCommand(smokeCommand());
 
 await program.parseAsync();

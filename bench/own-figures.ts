@@ -82,8 +82,13 @@ async function measureBacklog(
   await home.empty();
   await home.fill(backlog);
   const drain = await measureDrain(home.servers, JOBS, CONCURRENCY);
+  const urgent = await measurePickUp(home.servers, home.client, 100, 90);
   return [
     [`first ${JOBS} of a backlog of ${backlog}, jobs/s`, drain.jobsPerSecond],
     ['worker memory with that backlog, MB', drain.rssMb],
+    [
+      'pick-up of urgent jobs while it is worked off, p50 / p95 / p99, ms',
+      `${urgent.p50Ms} / ${urgent.p95Ms} / ${urgent.p99Ms}`,
+    ],
   ];
 }

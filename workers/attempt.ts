@@ -12,12 +12,16 @@ import { monotonicMs } from '../shared/time/monotonic.js';
 /** What is kept of a handler's log with its attempt. */
 const LOG_LINES = 200;
 const LOG_LINE_LENGTH = 2_000;
+const NO_LINES: readonly LogLine[] = [];
+
+const isPromise = <T>(value: Promise<T> | T): value is Promise<T> =>
+  typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 
 /** One running attempt: what its handler is given, and how it is told to end. */
 export class Attempt implements JobContext {
   readonly startedAtMs = monotonicMs();
   readonly deadlineMs: number;
-  readonly logs: LogLine[] = [];
+  private lines: LogLine[] | undefined;
   /** Percent, not yet written. */
   unsavedProgress: number | undefined;
   /** The handler completed the job in a transaction of its own; whether that committed, the settle finds out. */
@@ -62,28 +66,27 @@ export class Attempt implements JobContext {
     return this.controller.signal;
   }
 
-  readonly log: JobLog = {
-    debug: (message) => this.keepLog('debug', message),
-    info: (message) => this.keepLog('info', message),
-    warn: (message) => this.keepLog('warn', message),
-    error: (message) => this.keepLog('error', message),
-  };
+  get logs(): readonly LogLine[] {
+    return this.lines ?? NO_LINES;
+  }
 
-  progress = (percent: number): void => {
-    this.unsavedProgress = Math.round(Math.min(100, Math.max(0, percent)));
-  };
-
-  complete = async (tx: QueryTarget, result?: unknown): Promise<void> => {
-    const end = { job: this.job, durationMs: this.durationMs, logs: this.logs };
-    const outcome = complete(end, result) as OutcomeOf<'completed'>;
-    if (!(await completeJobIn(tx, this.workerId, outcome, this.maxResultBytes))) {
-      throw new HoldfastError(
-        'already_finished',
-        `attempt ${this.attempt} no longer owns job ${this.jobId}: roll back`,
-      );
-    }
-    this.isCompletedInTransaction = true;
-  };
+  // Made when they are asked for, and bound, so that a handler may take them out of its context.
+  get log(): JobLog {
+    return {
+      debug: (message) => this.keepLog('debug', message),
+      info: (message) => this.keepLog('info', message),
+      warn: (message) => this.keepLog('warn', message),
+      error: (message) => this.keepLog('error', message),
+    };
+  }
+  get progress(): (percent: number) => void {
+    return (percent) => {
+      this.unsavedProgress = Math.round(Math.min(100, Math.max(0, percent)));
+    };
+  }
+  get complete(): (tx: QueryTarget, result?: unknown) => Promise<void> {
+    return (tx, result) => this.completeIn(tx, result);
+  }
 
   /** Tells the handler to end; if it has not within `graceMs`, goes on without it. */
   abort(cause: AbortCause, graceMs: number): void {
@@ -97,14 +100,30 @@ export class Attempt implements JobContext {
   run<T>(handler: () => Promise<T> | T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.abandon = reject;
-      Promise.resolve().then(handler).then(resolve, reject);
+      const returned = handler();
+      // Not resolve(returned): a promise that follows another one cannot be abandoned any more.
+      if (isPromise(returned)) returned.then(resolve, reject);
+      else resolve(returned);
     });
   }
 
+  private async completeIn(tx: QueryTarget, result: unknown): Promise<void> {
+    const end = { job: this.job, durationMs: this.durationMs, logs: this.logs };
+    const outcome = complete(end, result) as OutcomeOf<'completed'>;
+    if (!(await completeJobIn(tx, this.workerId, outcome, this.maxResultBytes))) {
+      throw new HoldfastError(
+        'already_finished',
+        `attempt ${this.attempt} no longer owns job ${this.jobId}: roll back`,
+      );
+    }
+    this.isCompletedInTransaction = true;
+  }
+
   private keepLog(level: LogLine['level'], message: string): void {
-    if (this.logs.length >= LOG_LINES) return;
+    this.lines ??= [];
+    if (this.lines.length >= LOG_LINES) return;
     const text = storableText(message, LOG_LINE_LENGTH);
-    this.logs.push({ at: new Date().toISOString(), level, message: text });
+    this.lines.push({ at: new Date().toISOString(), level, message: text });
   }
 }
 

@@ -8,7 +8,7 @@ import { findSettled } from '../shared/jobs/find-settled.js';
 import { attemptKey, type Outcome } from '../shared/jobs/outcome.js';
 import { forgetClaimBatches } from '../shared/jobs/release-jobs.js';
 import { releaseDependents } from '../shared/jobs/release-dependents.js';
-import { settleOutcomes, type SettledRow } from '../shared/jobs/settle-jobs.js';
+import { settleOutcomes, type Settlement } from '../shared/jobs/settle-jobs.js';
 import { UnstorableResults } from '../shared/jobs/unstorable-results.js';
 import { isPostgresError } from '../shared/postgres/postgres-error.js';
 import type { ClaimLedger } from './claim-ledger.js';
@@ -173,24 +173,21 @@ export class Settler {
   private async settleOnce(outcomes: readonly Outcome[]): Promise<void> {
     const { installation, workerId, ledger, isDeadLetterEnabled, maxResultBytes } = this.options;
     const finishedBatches = ledger.takeFinished();
-    let rows: SettledRow[];
+    let settlement: Settlement;
     try {
       const options = { finishedBatches, isDeadLetterEnabled, maxResultBytes };
-      rows = await settleOutcomes(installation.db, workerId, outcomes, options);
+      settlement = await settleOutcomes(installation.db, workerId, outcomes, options);
     } catch (error) {
       ledger.giveBack(finishedBatches);
       throw error;
     }
     if (outcomes[0]?.kind === 'completed') ledger.drop(finishedBatches);
     else ledger.giveBack(finishedBatches);
-    const settledNow = new Set(rows.map(attemptKey));
-    const now = outcomes.filter(({ job }) => settledNow.has(attemptKey(job)));
+    const { settled } = settlement;
     const before =
-      now.length < outcomes.length
-        ? await this.explainUnmatched(outcomes.filter(({ job }) => !settledNow.has(attemptKey(job))))
-        : [];
-    this.finish(outcomes, [...now, ...before]);
-    await this.afterCommit(rows, before);
+      settled.length < outcomes.length ? await this.explainUnmatched(without(outcomes, settled)) : [];
+    this.finish(outcomes, [...settled, ...before]);
+    await this.afterCommit(settlement, before);
   }
 
   /** No row matched: it was settled before, and is returned as it is on record, or the attempt was taken from us. */
@@ -213,18 +210,15 @@ export class Settler {
   }
 
   /** What follows from the commit. A failure here is made good by the sweep, and must not settle again. */
-  private async afterCommit(rows: readonly SettledRow[], settledBefore: readonly Outcome[]): Promise<void> {
+  private async afterCommit(
+    { parentIds, readyIds }: Settlement,
+    settledBefore: readonly Outcome[],
+  ): Promise<void> {
     const { installation } = this.options;
     try {
-      const parents = [
-        ...rows.filter((row) => row.hasDependents).map(({ id }) => id),
-        ...settledBefore.map(({ job }) => job.id),
-      ];
+      const parents = [...parentIds, ...settledBefore.map(({ job }) => job.id)];
       if (parents.length > 0) await releaseDependents(installation, parents);
-      await dispatchReadyOf(
-        installation,
-        rows.filter((row) => row.isReady).map(({ id }) => id),
-      );
+      if (readyIds.length > 0) await dispatchReadyOf(installation, readyIds);
     } catch (error) {
       installation.logger.warn('dependents were not released after a settle; the sweep will', {
         error: messageOf(error),
@@ -236,4 +230,10 @@ export class Settler {
     if (this.isAbandoned) return;
     this.forgetTimer ??= setTimeout(() => void this.forgetFinished(), FORGET_AFTER_MS);
   }
+}
+
+function without(outcomes: readonly Outcome[], some: readonly Outcome[]): Outcome[] {
+  const left = new Set(outcomes);
+  for (const outcome of some) left.delete(outcome);
+  return [...left];
 }

@@ -5,8 +5,16 @@ import { forkWorker } from '../fork-worker.js';
 import { nowMs, stamp } from '../noop-job.js';
 import { latencyOf, type Latency } from '../statistics.js';
 
-/** From the call of `submit` to the first line of the handler in another process, one job at a time, system idle. */
-export async function measurePickUp(servers: Servers, client: Client, samples: number): Promise<Latency> {
+/**
+ * From the call of `submit` to the first line of the handler in another process, one such job at a time. The system is idle,
+ * unless others wait already; a higher `priority` goes before them.
+ */
+export async function measurePickUp(
+  servers: Servers,
+  client: Client,
+  samples: number,
+  priority = 50,
+): Promise<Latency> {
   const worker = await forkWorker(servers, 10);
   const started = worker.next('started');
   worker.send('go');
@@ -14,7 +22,7 @@ export async function measurePickUp(servers: Servers, client: Client, samples: n
   const latencies: number[] = [];
   for (let sample = -20; sample < samples; sample++) {
     const pickedUp = worker.next('picked-up');
-    await client.submit(stamp, { submittedAtMs: nowMs() });
+    await client.submit(stamp, { submittedAtMs: nowMs() }, { priority });
     const { latencyMs } = await pickedUp;
     if (sample >= 0) latencies.push(latencyMs);
     // Long enough for everybody to be idle again, never in step with a timer.

@@ -1,5 +1,6 @@
 import type { QueryTarget } from '../postgres/query-target.js';
 import {
+  asClaimed,
   CLAIM_ASSIGNMENTS,
   CLAIMED_COLUMNS,
   RECORD_BATCH,
@@ -53,5 +54,5 @@ export async function claimJobs(
     SUSPECT_AFTER_LOSSES,
     mayClaimSuspect,
   ]);
-  return (rows as ClaimedJob[]).map((job) => ({ ...job, batchNo }));
+  return asClaimed(rows as object[], batchNo);
 }

@@ -1,6 +1,7 @@
 import type { Database } from '../postgres/create-database.js';
 import type { ClaimRequest } from './claim-jobs.js';
 import {
+  asClaimed,
   CLAIM_ASSIGNMENTS,
   CLAIMED_COLUMNS,
   RECORD_BATCH,
@@ -63,6 +64,6 @@ export async function claimReady(
     search.count,
     search.readyForMs,
   ];
-  const { rows } = await db.query<ClaimedJob>(CLAIM_READY, values);
-  return rows.map((job) => ({ ...job, batchNo }));
+  const { rows } = await db.query(CLAIM_READY, values);
+  return asClaimed(rows, batchNo);
 }

@@ -33,3 +33,9 @@ export const WORKER_IS_ALIVE = `EXISTS (SELECT 1 FROM workers WHERE workers.id =
 export const RECORD_BATCH = `
     INSERT INTO claim_batches (worker_id, batch_no, job_ids)
     SELECT $1, $4::bigint, array_agg(id) FROM claimed HAVING count(*) > 0`;
+
+/** The rows of a claim, which are ours: the number of the claim is added to each instead of copying it. */
+export function asClaimed(rows: object[], batchNo: number): ClaimedJob[] {
+  for (const row of rows) (row as { batchNo: number }).batchNo = batchNo;
+  return rows as ClaimedJob[];
+}

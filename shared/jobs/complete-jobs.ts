@@ -9,8 +9,9 @@ import {
   HISTORY_VALUES,
   runSettle,
   SHORT_LOCK_TIMEOUT,
+  SUMMARY_OF_FINISHED,
   toParts,
-  type SettledRow,
+  type Settlement,
 } from './settle-statement.js';
 import { isWithin } from './storable-json.js';
 import { describeUnstorable, refuseUnstorable, UnstorableResults } from './unstorable-results.js';
@@ -30,8 +31,7 @@ const completeWhere = (fence: string) => `
     ON CONFLICT DO NOTHING
   ), forgotten AS (
     DELETE FROM claim_batches WHERE worker_id = $2 AND batch_no = ANY ($4::bigint[])
-  )
-  SELECT id, attempt, has_dependents AS "hasDependents", false AS "isReady" FROM settled`;
+  )${SUMMARY_OF_FINISHED}`;
 
 const COMPLETE_JOBS = completeWhere(`${FENCE} AND ${SHORT_LOCK_TIMEOUT}`);
 
@@ -57,7 +57,7 @@ export async function completeJobs(
   workerId: string,
   outcomes: readonly Completed[],
   { finishedBatches, maxResultBytes }: CompleteOptions,
-): Promise<SettledRow[]> {
+): Promise<Settlement> {
   try {
     const parts = toParts(outcomes, describe);
     // Together within what one may be: none can be larger.
@@ -84,7 +84,8 @@ export async function completeJobIn(
   const problem = describeUnstorable(outcome.result, maxResultBytes);
   if (problem !== undefined) throw new PermanentError(problem);
   const parts = toParts([outcome], describe);
-  return (await runSettle(tx, COMPLETE_JOB_IN_TRANSACTION, workerId, [outcome], parts, [[]])).length > 0;
+  const { settled } = await runSettle(tx, COMPLETE_JOB_IN_TRANSACTION, workerId, [outcome], parts, [[]]);
+  return settled.length > 0;
 }
 
 function describe({ result }: Completed): Record<string, unknown> {

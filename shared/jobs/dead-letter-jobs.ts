@@ -8,8 +8,9 @@ import {
   FENCE,
   runSettle,
   SHORT_LOCK_TIMEOUT,
+  SUMMARY_OF_FINISHED,
   toParts,
-  type SettledRow,
+  type Settlement,
 } from './settle-statement.js';
 
 /** Running to failed: the attempt on record, and a dead letter for a person unless these are switched off ($4). */
@@ -26,8 +27,7 @@ const DEAD_LETTER_JOBS = `
     SELECT id, queue, job_type, payload, error_message, error_class, its ->> 'fingerprint', attempt,
            (its ->> 'reason')::dead_letter_reason FROM settled WHERE $4
     ON CONFLICT DO NOTHING
-  )
-  SELECT id, attempt, has_dependents AS "hasDependents", false AS "isReady" FROM settled`;
+  )${SUMMARY_OF_FINISHED}`;
 
 /** Returns the attempts that were still ours. @throws PostgresError */
 export function deadLetterJobs(
@@ -35,7 +35,7 @@ export function deadLetterJobs(
   workerId: string,
   outcomes: readonly OutcomeOf<'dead_letter'>[],
   isDeadLetterEnabled: boolean,
-): Promise<SettledRow[]> {
+): Promise<Settlement> {
   const parts = toParts(outcomes, ({ job, error, reason }) => ({
     ...describeError(error),
     reason,

@@ -68,29 +68,56 @@ export interface JobDetail extends JobRow {
   readonly dependents: readonly DependencyRow[];
 }
 
-const READ_JOB = `SELECT ${JOB_COLUMNS}, e.state, e.reason FROM jobs j CROSS JOIN LATERAL explain_job(j) e WHERE j.id = $1`;
-const READ_EXECUTIONS = `
-  SELECT attempt, worker_id, status, started_at, finished_at, duration_ms, error_message, error_class, error_stack, logs
-    FROM job_executions WHERE job_id = $1 ORDER BY attempt LIMIT 1000`;
-const READ_PARENTS = `
-  SELECT d.depends_on_job_id AS job_id, d.on_failure, d.satisfied_at, p.status
-    FROM job_dependencies d JOIN jobs p ON p.id = d.depends_on_job_id WHERE d.job_id = $1 ORDER BY 1 LIMIT 1000`;
-const READ_CHILDREN = `
-  SELECT d.job_id, d.on_failure, d.satisfied_at, c.status
-    FROM job_dependencies d JOIN jobs c ON c.id = d.job_id WHERE d.depends_on_job_id = $1 ORDER BY 1 LIMIT 1000`;
+/** Of very many attempts or neighbours the first ones. */
+const MOST_LISTED = 1_000;
+const listed = (rows: string) => `ARRAY(SELECT to_json(listed) FROM (${rows} LIMIT ${MOST_LISTED}) listed)`;
+
+/** One statement, so that the row and its attempts are of the same moment. */
+const READ_JOB = `
+  SELECT ${JOB_COLUMNS}, e.state, e.reason,
+    ${listed(`SELECT attempt, worker_id, status, started_at, finished_at, duration_ms, error_message, error_class, error_stack, logs
+                FROM job_executions WHERE job_id = j.id ORDER BY attempt`)} AS executions,
+    ${listed(`SELECT d.depends_on_job_id AS job_id, d.on_failure, d.satisfied_at, p.status
+                FROM job_dependencies d JOIN jobs p ON p.id = d.depends_on_job_id WHERE d.job_id = j.id ORDER BY 1`)} AS depends_on,
+    ${listed(`SELECT d.job_id, d.on_failure, d.satisfied_at, c.status
+                FROM job_dependencies d JOIN jobs c ON c.id = d.job_id WHERE d.depends_on_job_id = j.id ORDER BY 1`)} AS dependents
+    FROM jobs j CROSS JOIN LATERAL explain_job(j) e WHERE j.id = $1`;
+
+/** As it comes out of to_json: times are text. */
+type AsJson<Row> = {
+  [Key in keyof Row]: Row[Key] extends Date
+    ? string
+    : Row[Key] extends Date | null
+      ? string | null
+      : Row[Key];
+};
 
 /** Null: there is no such job. Of very many attempts or neighbours, the first 1,000. @throws PostgresError */
 export async function readJob(db: Database, id: number): Promise<JobDetail | null> {
-  // The row first: an attempt that it counts as finished is then among the executions read after it.
-  const job = await db.query<Omit<JobDetail, 'executions' | 'depends_on' | 'dependents'>>(READ_JOB, [id]);
-  if (!job.rows[0]) return null;
-  const [executions, parents, children] = await Promise.all([
-    db.query<Execution>(READ_EXECUTIONS, [id]),
-    db.query<DependencyRow>(READ_PARENTS, [id]),
-    db.query<DependencyRow>(READ_CHILDREN, [id]),
-  ]);
-  return { ...job.rows[0], executions: executions.rows, depends_on: parents.rows, dependents: children.rows };
+  interface Row extends Omit<JobDetail, 'executions' | 'depends_on' | 'dependents'> {
+    readonly executions: AsJson<Execution>[];
+    readonly depends_on: AsJson<DependencyRow>[];
+    readonly dependents: AsJson<DependencyRow>[];
+  }
+  const { rows } = await db.query<Row>(READ_JOB, [id]);
+  const [job] = rows;
+  if (!job) return null;
+  return {
+    ...job,
+    executions: job.executions.map((one) => ({
+      ...one,
+      started_at: new Date(one.started_at),
+      finished_at: new Date(one.finished_at),
+    })),
+    depends_on: job.depends_on.map(toDependency),
+    dependents: job.dependents.map(toDependency),
+  };
 }
+
+const toDependency = ({ satisfied_at: at, ...rest }: AsJson<DependencyRow>): DependencyRow => ({
+  ...rest,
+  satisfied_at: at === null ? null : new Date(at),
+});
 
 export interface JobOutcome {
   readonly status: JobStatus;

@@ -8,8 +8,9 @@ import {
   HISTORY_VALUES,
   runSettle,
   SHORT_LOCK_TIMEOUT,
+  SUMMARY_OF_PENDING,
   toParts,
-  type SettledRow,
+  type Settlement,
 } from './settle-statement.js';
 
 /** Running to pending without a charge: a snooze, or a worker that must leave. An immediate job stays immediate. */
@@ -25,15 +26,14 @@ const RELEASE_JOBS = `
     INSERT INTO job_executions (${HISTORY_COLUMNS}, error_message)
     SELECT ${HISTORY_VALUES}, 'released', its ->> 'note' FROM settled
     ON CONFLICT DO NOTHING
-  )
-  SELECT id, attempt, has_dependents AS "hasDependents", is_ready AS "isReady" FROM settled`;
+  )${SUMMARY_OF_PENDING}`;
 
 /** Returns the attempts that were still ours. @throws PostgresError */
 export function releaseJobs(
   db: QueryTarget,
   workerId: string,
   outcomes: readonly OutcomeOf<'snoozed' | 'released'>[],
-): Promise<SettledRow[]> {
+): Promise<Settlement> {
   const parts = toParts(outcomes, ({ note, delayMs }) => ({ note, delay_ms: delayMs }));
   return runSettle(db, RELEASE_JOBS, workerId, outcomes, parts);
 }

@@ -7,8 +7,9 @@ import {
   FENCE,
   runSettle,
   SHORT_LOCK_TIMEOUT,
+  SUMMARY_OF_PENDING,
   toParts,
-  type SettledRow,
+  type Settlement,
 } from './settle-statement.js';
 
 /** Running to pending, due after the backoff; the failure is on record and charged. */
@@ -20,15 +21,14 @@ const RETRY_JOBS = `
      WHERE ${FENCE} AND ${SHORT_LOCK_TIMEOUT}
     RETURNING id, attempt, started_at, has_dependents, scheduled_at <= now() AS is_ready, $3::jsonb -> ${ATTEMPT_KEY} AS its
   ), history AS (${FAILURE_HISTORY}
-  )
-  SELECT id, attempt, has_dependents AS "hasDependents", is_ready AS "isReady" FROM settled`;
+  )${SUMMARY_OF_PENDING}`;
 
 /** Returns the attempts that were still ours. @throws PostgresError */
 export function retryJobs(
   db: QueryTarget,
   workerId: string,
   outcomes: readonly OutcomeOf<'retried'>[],
-): Promise<SettledRow[]> {
+): Promise<Settlement> {
   const parts = toParts(outcomes, ({ error, delayMs }) => ({ ...describeError(error), delay_ms: delayMs }));
   return runSettle(db, RETRY_JOBS, workerId, outcomes, parts);
 }

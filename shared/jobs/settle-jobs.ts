@@ -4,9 +4,9 @@ import { deadLetterJobs } from './dead-letter-jobs.js';
 import type { Outcome, OutcomeOf } from './outcome.js';
 import { releaseJobs } from './release-jobs.js';
 import { retryJobs } from './retry-jobs.js';
-import type { SettledRow } from './settle-statement.js';
+import type { Settlement } from './settle-statement.js';
 
-export type { SettledRow } from './settle-statement.js';
+export type { Settlement } from './settle-statement.js';
 
 /** Finished batches are forgotten by completions only. */
 export interface SettleOptions extends CompleteOptions {
@@ -14,7 +14,7 @@ export interface SettleOptions extends CompleteOptions {
 }
 
 /**
- * Records outcomes of one kind in one statement. Rows that do not come back were not ours any more, or had been settled.
+ * Records outcomes of one kind in one statement. What is not among the settled was not ours any more, or had been settled before.
  *
  * @throws PostgresError; UnstorableResults; RangeError when they are too much for one statement. None is recorded then.
  */
@@ -23,10 +23,10 @@ export async function settleOutcomes(
   workerId: string,
   outcomes: readonly Outcome[],
   options: SettleOptions,
-): Promise<SettledRow[]> {
+): Promise<Settlement> {
   switch (outcomes[0]?.kind) {
     case undefined:
-      return [];
+      return { settled: [], parentIds: [], readyIds: [] };
     case 'completed':
       return completeJobs(target, workerId, outcomes as OutcomeOf<'completed'>[], options);
     case 'retried':

@@ -2,13 +2,14 @@ import type { QueryTarget } from '../postgres/query-target.js';
 import { attemptKey, type AttemptError, type Outcome } from './outcome.js';
 import { isWithin, MOST_BYTES_TOGETHER } from './storable-json.js';
 
-/** A row that a settle statement changed. */
-export interface SettledRow {
-  readonly id: number;
-  readonly attempt: number;
-  readonly hasDependents: boolean;
-  /** Pending again and due: dispatch it. */
-  readonly isReady: boolean;
+/** What a settle statement did. */
+export interface Settlement {
+  /** Those of the outcomes whose attempts were still ours. */
+  readonly settled: readonly Outcome[];
+  /** Finished jobs that others depend on. */
+  readonly parentIds: readonly number[];
+  /** Jobs that are pending again and due: dispatch them. */
+  readonly readyIds: readonly number[];
 }
 
 /**
@@ -39,6 +40,17 @@ export const FAILURE_HISTORY = `
            its ->> 'message', its ->> 'error_class', its ->> 'stack' FROM settled
     ON CONFLICT DO NOTHING`;
 
+/**
+ * One row for all of them: what differs from the usual is named, the rest is counted. `settled` has `is_ready` where jobs
+ * go back to pending.
+ */
+const summarize = (readyIds: string) => `
+  SELECT (SELECT count(*) FROM settled)::int AS count,
+    ARRAY(SELECT ${ATTEMPT_KEY} FROM settled WHERE (SELECT count(*) FROM settled) < cardinality($1::bigint[])) AS keys,
+    ARRAY(SELECT id FROM settled WHERE has_dependents) AS "parentIds", ${readyIds} AS "readyIds"`;
+export const SUMMARY_OF_FINISHED = summarize(`'{}'::bigint[]`);
+export const SUMMARY_OF_PENDING = summarize('ARRAY(SELECT id FROM settled WHERE is_ready)');
+
 /** What FAILURE_HISTORY reads. */
 export const describeError = ({ message, errorClass, stack }: AttemptError) => ({
   message,
@@ -51,15 +63,25 @@ export function toParts<Kind extends Outcome>(
   outcomes: readonly Kind[],
   describe: (outcome: Kind) => Record<string, unknown>,
 ): string {
-  const parts: Record<string, unknown> = {};
-  for (const outcome of outcomes) {
-    parts[attemptKey(outcome.job)] = {
+  // Put together by hand: an object of hundreds of keys that are never the same twice is dear to make.
+  const parts = outcomes.map((outcome) => {
+    const { job, durationMs, logs } = outcome;
+    const part = {
       ...describe(outcome),
-      duration_ms: Math.round(outcome.durationMs),
-      logs: outcome.logs.length > 0 ? outcome.logs : undefined,
+      duration_ms: Math.round(durationMs),
+      logs: logs.length > 0 ? logs : undefined,
     };
-  }
-  return JSON.stringify(parts);
+    return `"${attemptKey(job)}":${JSON.stringify(part)}`;
+  });
+  return `{${parts.join(',')}}`;
+}
+
+interface Summary {
+  readonly count: number;
+  /** Empty when all were settled. */
+  readonly keys: readonly string[];
+  readonly parentIds: readonly number[];
+  readonly readyIds: readonly number[];
 }
 
 /**
@@ -74,11 +96,14 @@ export async function runSettle(
   outcomes: readonly Outcome[],
   parts: string,
   extra: unknown[] = [],
-): Promise<SettledRow[]> {
+): Promise<Settlement> {
   if (outcomes.length > 1 && !isWithin(parts, MOST_BYTES_TOGETHER))
     throw new RangeError(`${outcomes.length} outcomes are too much for one statement`);
   // In id order, as everybody who locks several jobs.
   const ids = outcomes.map(({ job }) => job.id).sort((a, b) => a - b);
   const { rows } = await target.query(statement, [ids, workerId, parts, ...extra]);
-  return rows as SettledRow[];
+  const { count, keys, parentIds, readyIds } = rows[0] as Summary;
+  if (count === outcomes.length) return { settled: outcomes, parentIds, readyIds };
+  const settledKeys = new Set(keys);
+  return { settled: outcomes.filter(({ job }) => settledKeys.has(attemptKey(job))), parentIds, readyIds };
 }

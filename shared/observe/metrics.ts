@@ -47,7 +47,6 @@ const LONGEST_READING_MS = 3_000;
 /** Subscribes to everything that happens, and counts it. */
 export function createMetrics({ events, logger = silentLogger }: MetricsOptions): Metrics {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LAG_RESOLUTION_MS });
   const stopCounting = [
     countJobs(registry, events),
     countCare(registry, events),
@@ -56,6 +55,14 @@ export function createMetrics({ events, logger = silentLogger }: MetricsOptions)
   const recordRequest = countRequests(registry);
   const showDepths = createDepthGauges(registry);
   let source: (() => Promise<DepthReading>) | undefined;
+  let isProcessWatched = false;
+
+  /** From the first scrape on: where nobody looks, an idle process need not wake up for it. */
+  function watchProcess(): void {
+    if (!isProcessWatched)
+      collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LAG_RESOLUTION_MS });
+    isProcessWatched = true;
+  }
 
   async function refreshDepths(): Promise<void> {
     if (!source) return;
@@ -70,6 +77,7 @@ export function createMetrics({ events, logger = silentLogger }: MetricsOptions)
   return {
     contentType: registry.contentType,
     text: async () => {
+      watchProcess();
       await refreshDepths();
       return registry.metrics();
     },

@@ -39,7 +39,7 @@ export const system = {
         const counts = await queue.getJobCounts('wait', 'active', 'delayed', 'prioritized');
         return Object.values(counts).some((count) => count > 0);
       },
-      empty: async () => (await queue.client).flushdb(),
+      empty: () => queue.obliterate({ force: true }),
       close: () => queue.close(),
     };
   },

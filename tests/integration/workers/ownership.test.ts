@@ -50,12 +50,10 @@ const submitSql = async (columns = '', values = '') =>
 const claim = (ids: number[], workerId = 'w-1', batchNo = 1) =>
   claimJobs(db.installation.db, ids, request(workerId, batchNo));
 const end = { durationMs: 1, logs: [] };
-const settle = (workerId: string, outcome: ReturnType<typeof complete>) =>
-  settleOutcomes(db.installation.db, workerId, [outcome], {
-    finishedBatches: [],
-    isDeadLetterEnabled: true,
-    maxResultBytes: 1_000,
-  });
+const settle = async (workerId: string, ...outcomes: ReturnType<typeof complete>[]) => {
+  const options = { finishedBatches: [], isDeadLetterEnabled: true, maxResultBytes: 1_000 };
+  return (await settleOutcomes(db.installation.db, workerId, outcomes, options)).settled;
+};
 const row = async (id: number) => (await db.sql('SELECT * FROM jobs WHERE id = $1', [id]))[0]!;
 const attempts = async (id: number) =>
   (
@@ -177,6 +175,14 @@ describe('a settle', () => {
     expect(await settle('w-1', complete({ ...end, job: job! }, { a: 2 }))).toHaveLength(0);
     expect(await row(job!.id)).toMatchObject({ result: { a: 1 } });
     expect(await attempts(job!.id)).toEqual([[1, 'completed', 'w-1']]);
+  });
+
+  test('of a batch in which one is no longer ours names those that were', async () => {
+    await register('w-1');
+    const jobs = await claim([await submitSql(), await submitSql(), await submitSql()]);
+    await db.sql(`SELECT cancel_job($1, 'gone')`, [jobs[1]!.id]);
+    const settled = await settle('w-1', ...jobs.map((job) => complete({ ...end, job }, null)));
+    expect(settled.map(({ job }) => job.id)).toEqual([jobs[0]!.id, jobs[2]!.id]);
   });
 
   test('of a stale attempt changes nothing, whether attempt or worker differs', async () => {
