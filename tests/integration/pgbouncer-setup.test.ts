@@ -147,8 +147,12 @@ import { actJob } from '../support/test-jobs.js';
       const connectionString = await pool({ query_wait_timeout: '1' });
       const db = connect({ connectionString });
       const holding = Array.from({ length: SERVER_CONNECTIONS }, () =>
-        db.transaction((tx) => tx.query('SELECT pg_sleep(2.5)')),
+        db.transaction((tx) => tx.query('SELECT pg_sleep(4)')),
       );
+      await eventually('all of them are taken', async () => {
+        const sleeping = `SELECT 1 FROM pg_stat_activity WHERE datname = '${name}' AND query = 'SELECT pg_sleep(4)'`;
+        return (await onServer(sleeping)).length === SERVER_CONNECTIONS;
+      });
       await expect(db.query('SELECT 1')).rejects.toMatchObject(isRefused('query_wait_timeout'));
       await Promise.all(holding);
       expect((await db.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
