@@ -15,7 +15,7 @@ type Ratios = Record<'bulk' | 'drain' | 'single' | 'pickUp', number>;
 
 const KEPT = join(packageRoot, 'bench', 'smoke', 'ratios.json');
 const ROUNDS = 5;
-const JOBS = 50_000;
+const JOBS = 100_000;
 /** Medians of a run differ by up to a tenth from those of another one. */
 const TOLERANCE = 0.2;
 

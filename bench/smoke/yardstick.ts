@@ -12,7 +12,9 @@ export interface Yardstick {
   readonly commitMs: number;
 }
 
-const ROWS = 50_000;
+/** Half a second each, or chance decides. */
+const INSERTED = 250_000;
+const UPDATED = 50_000;
 const BATCH = 500;
 const COMMITS = 200;
 const TABLE = 'CREATE TABLE IF NOT EXISTS yardstick (id int PRIMARY KEY, state int, body jsonb)';
@@ -22,13 +24,13 @@ export async function measureYardstick({ postgresUrl }: Servers): Promise<Yardst
   try {
     await pool.query(TABLE);
     await pool.query('TRUNCATE yardstick');
-    const inserts = await inBatches((from) =>
+    const inserts = await inBatches(INSERTED, (from) =>
       pool.query(
         `INSERT INTO yardstick SELECT n, 0, '{"n": 1, "to": "someone@example.com"}' FROM generate_series($1::int, $2::int) n`,
         [from, from + BATCH - 1],
       ),
     );
-    const doubleUpdates = await inBatches(async (from) => {
+    const doubleUpdates = await inBatches(UPDATED, async (from) => {
       const ids = Array.from({ length: BATCH }, (_, index) => from + index);
       for (const state of [1, 2])
         await pool.query('UPDATE yardstick SET state = $2 WHERE id = ANY ($1) RETURNING id, body', [
@@ -42,24 +44,24 @@ export async function measureYardstick({ postgresUrl }: Servers): Promise<Yardst
   }
 }
 
-async function inBatches(work: (from: number) => Promise<unknown>): Promise<number> {
+async function inBatches(rows: number, work: (from: number) => Promise<unknown>): Promise<number> {
   const start = performance.now();
   let next = 0;
   const lane = async () => {
-    for (let from = next; from < ROWS; from = next) {
+    for (let from = next; from < rows; from = next) {
       next += BATCH;
       await work(from);
     }
   };
   await Promise.all([lane(), lane(), lane(), lane()]);
-  return perSecond(ROWS, performance.now() - start);
+  return perSecond(rows, performance.now() - start);
 }
 
 async function measureCommit(pool: pg.Pool): Promise<number> {
   const took: number[] = [];
   for (let n = 0; n < COMMITS; n++) {
     const start = performance.now();
-    await pool.query(`INSERT INTO yardstick VALUES ($1, 0, '{}')`, [ROWS + n]);
+    await pool.query(`INSERT INTO yardstick VALUES ($1, 0, '{}')`, [INSERTED + n]);
     took.push(performance.now() - start);
   }
   return took.sort((a, b) => a - b)[COMMITS / 2] as number;
