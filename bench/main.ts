@@ -1,9 +1,8 @@
 /** `npm run bench`: see docs/performance.md. */
 import { Command, InvalidArgumentError } from 'commander';
-import { startBenchServers } from './bench-servers.js';
 import { describeMachine } from './machine.js';
 import { measureOwn } from './own-figures.js';
-import { openOwnHome } from './own-home.js';
+import { inOwnHome } from './own-home.js';
 import { flatnessCommand } from './flatness/flatness-command.js';
 import { httpCommand } from './http/http-command.js';
 import { peersCommand } from './peers/peers-command.js';
@@ -17,18 +16,12 @@ const whole = (text: string): number => {
 
 async function run({ repetitions, backlog }: { repetitions: number; backlog: number }): Promise<void> {
   const say = (line: string) => console.error(line);
-  const servers = await startBenchServers();
-  try {
-    const home = await openOwnHome(servers);
+  await inOwnHome(async (home) => {
     const rows = await measureOwn(home, { repetitions, backlog, say });
-    console.log(
-      `\n${describeMachine(servers)}\nMedians of ${repetitions}.\n\n| measure | result |\n| --- | ---: |`,
-    );
+    const machine = describeMachine(home.servers);
+    console.log(`\n${machine}\nMedians of ${repetitions}.\n\n| measure | result |\n| --- | ---: |`);
     for (const [name, value] of rows) console.log(`| ${name} | ${value} |`);
-    await home.close();
-  } finally {
-    await servers.stop();
-  }
+  });
 }
 
 const program = new Command('npm run bench --')

@@ -1,10 +1,9 @@
-import type { Drain } from './measures/drain.js';
-import { measureDrain } from './measures/drain.js';
+import { measureDrain, type Drain } from './measures/drain.js';
 import { measureLateness } from './measures/due.js';
 import { measurePickUp } from './measures/pick-up.js';
 import { measureBulkSubmit, measureSingleSubmits } from './measures/submit.js';
 import type { OwnHome } from './own-home.js';
-import { median, type Latency } from './statistics.js';
+import { inOneCell, median, type Latency } from './statistics.js';
 
 const JOBS = 100_000;
 const CONCURRENCY = 1_000;
@@ -49,12 +48,9 @@ export async function measureOwn(home: OwnHome, options: OwnOptions): Promise<[s
     ],
     [
       'pick-up when idle, p50 / p95 / p99, ms',
-      `${pickUp('p50Ms')} / ${pickUp('p95Ms')} / ${pickUp('p99Ms')}`,
+      inOneCell({ p50Ms: pickUp('p50Ms'), p95Ms: pickUp('p95Ms'), p99Ms: pickUp('p99Ms') }),
     ],
-    [
-      'a job for later starts after its time, p50 / p95 / p99, ms',
-      `${late.p50Ms} / ${late.p95Ms} / ${late.p99Ms}`,
-    ],
+    ['a job for later starts after its time, p50 / p95 / p99, ms', inOneCell(late)],
     ...(await measureBacklog(home, options)),
   ];
 }
@@ -86,9 +82,6 @@ async function measureBacklog(
   return [
     [`first ${JOBS} of a backlog of ${backlog}, jobs/s`, drain.jobsPerSecond],
     ['worker memory with that backlog, MB', drain.rssMb],
-    [
-      'pick-up of urgent jobs while it is worked off, p50 / p95 / p99, ms',
-      `${urgent.p50Ms} / ${urgent.p95Ms} / ${urgent.p99Ms}`,
-    ],
+    ['pick-up of urgent jobs while it is worked off, p50 / p95 / p99, ms', inOneCell(urgent)],
   ];
 }

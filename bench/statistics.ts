@@ -18,3 +18,6 @@ export function latencyOf(latenciesMs: readonly number[]): Latency {
   const at = (fraction: number) => Math.round(percentile(latenciesMs, fraction) * 10) / 10;
   return { p50Ms: at(0.5), p95Ms: at(0.95), p99Ms: at(0.99) };
 }
+
+/** p50 / p95 / p99, for one cell of a table. */
+export const inOneCell = ({ p50Ms, p95Ms, p99Ms }: Latency): string => `${p50Ms} / ${p95Ms} / ${p99Ms}`;

@@ -1,6 +1,5 @@
-import pg from 'pg';
 import type { OwnHome } from '../own-home.js';
-import { noop, noopPayloads } from '../noop-job.js';
+import { checkpoint, withClient } from '../with-client.js';
 
 const CHUNK = 500_000;
 
@@ -23,36 +22,12 @@ export async function fillWithHistory({ servers }: OwnHome, count: number): Prom
     }
     await client.query('VACUUM ANALYZE jobs');
     await client.query('VACUUM ANALYZE job_executions');
-    await client.query('CHECKPOINT');
   });
+  await checkpoint(servers.postgresUrl);
 }
 
 /** Jobs in a queue that nobody serves. */
-export async function fillWithWaiting({ client, servers }: OwnHome, count: number): Promise<void> {
-  const payloads = noopPayloads(1_000);
-  for (let sent = 0; sent < count; sent += 4_000)
-    await Promise.all([1, 2, 3, 4].map(() => client.submitMany(noop, payloads, { queue: 'elsewhere' })));
-  await withClient(servers.postgresUrl, (one) => one.query('CHECKPOINT'));
-}
-
-/** Another session holds a snapshot from now on: nothing that dies from here can be vacuumed. Ends with the server. */
-export async function holdSnapshot({ servers }: OwnHome): Promise<void> {
-  const holder = new pg.Client(servers.postgresUrl);
-  holder.on('error', () => undefined);
-  await holder.connect();
-  await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
-  await holder.query('SELECT count(*) FROM jobs');
-}
-
-async function withClient(
-  connectionString: string,
-  work: (client: pg.Client) => Promise<unknown>,
-): Promise<void> {
-  const client = new pg.Client(connectionString);
-  await client.connect();
-  try {
-    await work(client);
-  } finally {
-    await client.end();
-  }
+export async function fillWithWaiting({ fill, servers }: OwnHome, count: number): Promise<void> {
+  await fill(count, 'elsewhere');
+  await checkpoint(servers.postgresUrl);
 }

@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import pg from 'pg';
 import type { Servers } from '../../servers/start-servers.js';
 import { migrate } from '../../shared/postgres/migrate.js';
 import { startBenchServers } from '../bench-servers.js';
@@ -9,7 +8,8 @@ import { measurePickUp } from '../measures/pick-up.js';
 import { measureBulkSubmit } from '../measures/submit.js';
 import { openOwnHome, type OwnHome } from '../own-home.js';
 import { median } from '../statistics.js';
-import { fillWithHistory, fillWithWaiting, holdSnapshot } from './burdens.js';
+import { holdSnapshot, withClient } from '../with-client.js';
+import { fillWithHistory, fillWithWaiting } from './burdens.js';
 
 interface FlatnessOptions {
   readonly history: number;
@@ -50,7 +50,10 @@ async function run({ history, waiting, rounds }: FlatnessOptions): Promise<void>
     homes.set('history', await openIn(servers, 'history', (home) => fillWithHistory(home, history)));
     say(`${waiting} jobs that wait …`);
     homes.set('waiting', await openIn(servers, 'waiting', (home) => fillWithWaiting(home, waiting)));
-    homes.set('old snapshot', await openIn(servers, 'pinned', (home) => holdSnapshot(home)));
+    homes.set(
+      'old snapshot',
+      await openIn(servers, 'pinned', (home) => holdSnapshot(home.servers.postgresUrl)),
+    );
     const figures = new Map([...homes.keys()].map((name): [string, Figures[]] => [name, []]));
     for (let round = 1; round <= rounds; round++) {
       for (const [name, home] of homes) {
@@ -69,11 +72,11 @@ async function run({ history, waiting, rounds }: FlatnessOptions): Promise<void>
 async function openIn(
   servers: Servers,
   database: string,
-  burden: (home: OwnHome) => Promise<void>,
+  burden: (home: OwnHome) => Promise<unknown>,
 ): Promise<OwnHome> {
-  const client = new pg.Client(servers.postgresUrl);
-  await client.connect();
-  await client.query(`CREATE DATABASE ${pg.escapeIdentifier(database)}`).finally(() => client.end());
+  await withClient(servers.postgresUrl, (client) =>
+    client.query(`CREATE DATABASE ${client.escapeIdentifier(database)}`),
+  );
   const postgresUrl = new URL(`/${database}`, servers.postgresUrl).href;
   await migrate('up', { connectionString: postgresUrl });
   const home = await openOwnHome({ ...servers, postgresUrl });

@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
-import { startBenchServers } from '../bench-servers.js';
 import { describeMachine } from '../machine.js';
 import { noop, noopPayloads } from '../noop-job.js';
-import { openOwnHome, type OwnHome } from '../own-home.js';
+import { inOwnHome, type OwnHome } from '../own-home.js';
 import { installPeers } from '../peers/install-peers.js';
 import { PEERS_FOLDER } from '../peers/peer-process.js';
 import { startApi } from './start-api.js';
@@ -33,9 +32,8 @@ export const httpCommand = (whole: (text: string) => number): Command =>
 
 async function run({ seconds }: { seconds: number }): Promise<void> {
   await installPeers((line) => console.error(line));
-  const servers = await startBenchServers();
-  try {
-    const home = await openOwnHome(servers);
+  await inOwnHome(async (home) => {
+    const { servers } = home;
     const api = await startApi(servers);
     const rows = await measure(home, api.url, seconds).finally(() => api.stop());
     console.log(
@@ -45,10 +43,7 @@ async function run({ seconds }: { seconds: number }): Promise<void> {
       console.log(
         `| ${name} | ${Math.round(load.perSecond)} | ${load.p50Ms} | ${load.p99Ms} | ${load.failed} |`,
       );
-    await home.close();
-  } finally {
-    await servers.stop();
-  }
+  });
 }
 
 async function measure(home: OwnHome, url: string, seconds: number): Promise<[string, Load][]> {

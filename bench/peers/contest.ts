@@ -1,5 +1,5 @@
 import type { Servers } from '../../servers/start-servers.js';
-import type { Latency } from '../statistics.js';
+import { inOneCell, type Latency } from '../statistics.js';
 import { Contestant } from './contestant.js';
 import {
   measureBacklog,
@@ -128,4 +128,4 @@ async function once(
 }
 
 const perSecond = (rate: number): string => `${Math.round(rate).toLocaleString('en')}/s`;
-const describe = ({ p50Ms, p95Ms, p99Ms }: Latency): string => `${p50Ms}/${p95Ms}/${p99Ms} ms`;
+const describe = (latency: Latency): string => `${inOneCell(latency)} ms`;

@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import pg from 'pg';
 import type { Servers } from '../../servers/start-servers.js';
 import { latencyOf, type Latency } from '../statistics.js';
 import type { Contestant } from './contestant.js';
+import { checkpoint, holdSnapshot } from '../with-client.js';
 import { readServersCpu } from './servers-cpu.js';
 
 const JOBS = 100_000;
@@ -30,10 +30,10 @@ export interface Throughput {
   readonly workerMb: number;
 }
 
-/** Jobs per second; what the servers still write of one measure is waited for before the next. */
+/** Jobs per second. */
 export async function measureThroughput(one: Contestant, servers: Servers): Promise<Throughput> {
   await one.empty();
-  await settle(servers);
+  await checkpoint(servers.postgresUrl);
   const before = { servers: await readServersCpu(servers), producer: await one.producerUsage() };
   const bulk = await one.submitMany(JOBS);
   const first = await one.drain(JOBS, { profile: 'drain', processes: 1 });
@@ -45,12 +45,12 @@ export async function measureThroughput(one: Contestant, servers: Servers): Prom
     postgres: perThousand(after.servers.postgresMs - before.servers.postgresMs),
     redis: perThousand(after.servers.redisMs - before.servers.redisMs),
   };
-  await settle(servers);
+  await checkpoint(servers.postgresUrl);
   await one.submitMany(JOBS);
-  await settle(servers);
+  await checkpoint(servers.postgresUrl);
   const second = await one.drain(JOBS, { profile: 'drain', processes: 2 });
   await one.empty();
-  await settle(servers);
+  await checkpoint(servers.postgresUrl);
   await one.submitOneByOne(0.1);
   const single = await one.submitOneByOne();
   await one.empty();
@@ -103,12 +103,9 @@ export interface Pinned {
 /** Drains while another session holds a snapshot from before, so that nothing can be vacuumed. */
 export async function measurePinned(one: Contestant, servers: Servers): Promise<Pinned> {
   await one.empty();
-  await settle(servers);
-  const holder = new pg.Client(servers.postgresUrl);
-  await holder.connect();
+  await checkpoint(servers.postgresUrl);
+  const holder = await holdSnapshot(servers.postgresUrl);
   try {
-    await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
-    await holder.query('SELECT count(*) FROM pg_class');
     const rates: number[] = [];
     for (let pass = 0; pass < PINNED_PASSES; pass++) {
       await one.submitMany(JOBS);
@@ -126,7 +123,7 @@ export async function measurePinned(one: Contestant, servers: Servers): Promise<
 export async function measureBacklog(one: Contestant, servers: Servers): Promise<number> {
   await one.empty();
   await one.submitMany(BACKLOG);
-  await settle(servers);
+  await checkpoint(servers.postgresUrl);
   const { jobsPerSecond } = await one.drain(BACKLOG, { profile: 'drain', processes: 1 }, JOBS);
   await one.empty();
   return jobsPerSecond;
@@ -139,11 +136,4 @@ export async function measureSlots(one: Contestant, handlerMs: number): Promise<
   await one.submitMany(count);
   const { jobsPerSecond } = await one.drain(count, { profile: 'slots', processes: 1, handlerMs });
   return jobsPerSecond / ((100 / handlerMs) * 1_000);
-}
-
-/** So that no system pays for what another left to be written. */
-async function settle({ postgresUrl }: Servers): Promise<void> {
-  const client = new pg.Client(postgresUrl);
-  await client.connect();
-  await client.query('CHECKPOINT').finally(() => client.end());
 }

@@ -2,11 +2,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { packageRoot } from '../../shared/package-root.js';
-import { startBenchServers } from '../bench-servers.js';
 import { measureDrain } from '../measures/drain.js';
 import { measurePickUp } from '../measures/pick-up.js';
 import { measureBulkSubmit, measureSingleSubmits } from '../measures/submit.js';
-import { openOwnHome, type OwnHome } from '../own-home.js';
+import { inOwnHome, type OwnHome } from '../own-home.js';
 import { median } from '../statistics.js';
 import { measureYardstick } from './yardstick.js';
 
@@ -29,15 +28,12 @@ export const smokeCommand = (): Command =>
     .action(run);
 
 async function run({ keep }: { keep?: true }): Promise<void> {
-  const servers = await startBenchServers();
-  try {
-    const home = await openOwnHome(servers);
+  await inOwnHome(async (home) => {
     const rounds: Ratios[] = [];
     for (let round = 1; round <= ROUNDS; round++) {
       rounds.push(await measureRound(home));
       console.error(`round ${round} of ${ROUNDS}: ${JSON.stringify(rounds.at(-1))}`);
     }
-    await home.close();
     const medianOf = (key: keyof Ratios) =>
       Math.round(median(rounds.map((round) => round[key])) * 1_000) / 1_000;
     const now = {
@@ -48,9 +44,7 @@ async function run({ keep }: { keep?: true }): Promise<void> {
     };
     if (keep) writeFileSync(KEPT, `${JSON.stringify(now, null, 2)}\n`);
     else judge(now, JSON.parse(readFileSync(KEPT, 'utf8')) as Ratios);
-  } finally {
-    await servers.stop();
-  }
+  });
 }
 
 async function measureRound(home: OwnHome): Promise<Ratios> {

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { Servers } from '../../servers/start-servers.js';
-import { perSecond } from '../statistics.js';
+import { median, perSecond } from '../statistics.js';
 
 /** What the machine can do at this moment, measured by the least that any durable queue has to do. */
 export interface Yardstick {
@@ -64,5 +64,5 @@ async function measureCommit(pool: pg.Pool): Promise<number> {
     await pool.query(`INSERT INTO yardstick VALUES ($1, 0, '{}')`, [INSERTED + n]);
     took.push(performance.now() - start);
   }
-  return took.sort((a, b) => a - b)[COMMITS / 2] as number;
+  return median(took);
 }

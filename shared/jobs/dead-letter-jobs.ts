@@ -3,7 +3,7 @@ import type { QueryTarget } from '../postgres/query-target.js';
 import type { OutcomeOf } from './outcome.js';
 import {
   ATTEMPT_KEY,
-  describeError,
+  errorParts,
   FAILURE_HISTORY,
   FENCE,
   runSettle,
@@ -37,7 +37,7 @@ export function deadLetterJobs(
   isDeadLetterEnabled: boolean,
 ): Promise<Settlement> {
   const parts = toParts(outcomes, ({ job, error, reason }) => ({
-    ...describeError(error),
+    ...errorParts(error),
     reason,
     fingerprint: fingerprint(job.jobType, error.errorClass, error.message),
   }));

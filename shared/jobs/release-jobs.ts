@@ -20,7 +20,7 @@ const RELEASE_JOBS = `
       scheduled_at = CASE WHEN ($3::jsonb -> ${ATTEMPT_KEY} ->> 'delay_ms')::float8 > 0
         THEN now() + ($3::jsonb -> ${ATTEMPT_KEY} ->> 'delay_ms')::float8 * interval '1 millisecond' ELSE scheduled_at END
      WHERE ${FENCE} AND ${SHORT_LOCK_TIMEOUT}
-    RETURNING id, attempt, started_at, has_dependents, scheduled_at IS NULL OR scheduled_at <= now() AS is_ready,
+    RETURNING id, attempt, started_at, scheduled_at IS NULL OR scheduled_at <= now() AS is_ready,
       $3::jsonb -> ${ATTEMPT_KEY} AS its
   ), history AS (
     INSERT INTO job_executions (${HISTORY_COLUMNS}, error_message)

@@ -2,7 +2,7 @@ import type { QueryTarget } from '../postgres/query-target.js';
 import type { OutcomeOf } from './outcome.js';
 import {
   ATTEMPT_KEY,
-  describeError,
+  errorParts,
   FAILURE_HISTORY,
   FENCE,
   runSettle,
@@ -19,7 +19,7 @@ const RETRY_JOBS = `
       scheduled_at = now() + ($3::jsonb -> ${ATTEMPT_KEY} ->> 'delay_ms')::float8 * interval '1 millisecond',
       error_message = $3::jsonb -> ${ATTEMPT_KEY} ->> 'message', error_class = $3::jsonb -> ${ATTEMPT_KEY} ->> 'error_class'
      WHERE ${FENCE} AND ${SHORT_LOCK_TIMEOUT}
-    RETURNING id, attempt, started_at, has_dependents, scheduled_at <= now() AS is_ready, $3::jsonb -> ${ATTEMPT_KEY} AS its
+    RETURNING id, attempt, started_at, scheduled_at <= now() AS is_ready, $3::jsonb -> ${ATTEMPT_KEY} AS its
   ), history AS (${FAILURE_HISTORY}
   )${SUMMARY_OF_PENDING}`;
 
@@ -29,6 +29,6 @@ export function retryJobs(
   workerId: string,
   outcomes: readonly OutcomeOf<'retried'>[],
 ): Promise<Settlement> {
-  const parts = toParts(outcomes, ({ error, delayMs }) => ({ ...describeError(error), delay_ms: delayMs }));
+  const parts = toParts(outcomes, ({ error, delayMs }) => ({ ...errorParts(error), delay_ms: delayMs }));
   return runSettle(db, RETRY_JOBS, workerId, outcomes, parts);
 }

@@ -41,18 +41,18 @@ export const FAILURE_HISTORY = `
     ON CONFLICT DO NOTHING`;
 
 /**
- * One row for all of them: what differs from the usual is named, the rest is counted. `settled` has `is_ready` where jobs
- * go back to pending.
+ * One row for all of them: what differs from the usual is named, the rest is counted. `settled` has `has_dependents` where
+ * jobs finish, and `is_ready` where they go back to pending.
  */
-const summarize = (readyIds: string) => `
+const summarize = (parents: string, ready: string) => `
   SELECT (SELECT count(*) FROM settled)::int AS count,
     ARRAY(SELECT ${ATTEMPT_KEY} FROM settled WHERE (SELECT count(*) FROM settled) < cardinality($1::bigint[])) AS keys,
-    ARRAY(SELECT id FROM settled WHERE has_dependents) AS "parentIds", ${readyIds} AS "readyIds"`;
-export const SUMMARY_OF_FINISHED = summarize(`'{}'::bigint[]`);
-export const SUMMARY_OF_PENDING = summarize('ARRAY(SELECT id FROM settled WHERE is_ready)');
+    ARRAY(SELECT id FROM settled WHERE ${parents}) AS "parentIds", ARRAY(SELECT id FROM settled WHERE ${ready}) AS "readyIds"`;
+export const SUMMARY_OF_FINISHED = summarize('has_dependents', 'false');
+export const SUMMARY_OF_PENDING = summarize('false', 'is_ready');
 
 /** What FAILURE_HISTORY reads. */
-export const describeError = ({ message, errorClass, stack }: AttemptError) => ({
+export const errorParts = ({ message, errorClass, stack }: AttemptError) => ({
   message,
   error_class: errorClass,
   stack,

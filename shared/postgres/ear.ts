@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Client } from 'pg';
 import { unlessAborted } from '../time/unless-aborted.js';
 import type { Database } from './create-database.js';
+import { toldProcessId } from './told-process-id.js';
 
 export interface EarOptions {
   readonly db: Database;
@@ -51,8 +52,7 @@ export class Ear {
       if (!this.closing.signal.aborted) onLost();
     });
     const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-    // A pooler gives out keys of its own for cancel requests. PostgreSQL's begin with the process; pg's types leave it out.
-    this.hasPooler = (client as { processID?: number }).processID !== rows[0]?.pid;
+    this.hasPooler = toldProcessId(client) !== rows[0]?.pid;
     await client.query(`LISTEN ${this.echoChannel}`);
   }
 

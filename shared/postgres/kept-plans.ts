@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
+import { toldProcessId } from './told-process-id.js';
 
 /**
- * One round trip per connection. Behind a pooler the process id that the client was told is the pooler's invention, so that
- * nothing is set there: the session belongs to others, too.
+ * One round trip per connection. Behind a pooler nothing is set: the session belongs to others, too.
  *
  * A kept plan may have been made while the tables were all but empty, when reading all of them was cheapest, and nothing
  * makes PostgreSQL think again before the next ANALYZE: Holdfast's statements find every row by an index.
@@ -38,8 +38,7 @@ export class KeptPlans {
 
   /** Once per connection, before its first statement. */
   async adopt(client: pg.ClientBase): Promise<void> {
-    const { processID } = client as pg.ClientBase & { readonly processID: number | null };
-    const { rowCount } = await client.query(ADOPT_SESSION, [processID]);
+    const { rowCount } = await client.query(ADOPT_SESSION, [toldProcessId(client)]);
     if (rowCount === 1) this.owned.add(client);
   }
 

@@ -16,6 +16,9 @@ export interface Loop extends Service {
   poke(): void;
 }
 
+/** What a round returns to rest until it is poked: the longest that a timer can wait, in milliseconds. */
+export const UNTIL_POKED_MS = 2 ** 31 - 1;
+
 /** The one shape of periodic work: rounds never overlap, `stop` waits for the one that runs. */
 export function createLoop({ name, runOnce, onError, retryMs = 1_000 }: LoopOptions): Loop {
   const pause = new InterruptibleWait();

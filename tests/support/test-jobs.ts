@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineJob, type JobContext } from '../../shared/jobs/define-job.js';
+import type { TestInstallation } from './test-installation.js';
 
 /** Jobs whose handlers the test drives: each run waits until the test lets it go on. */
 export class HeldRuns {
@@ -44,3 +45,14 @@ export const actJob = (type: string, act: (payload: Record<string, unknown>, ctx
     retry: { baseDelayMs: 5, maxDelayMs: 20 },
     run: async (payload, ctx) => act(payload, ctx),
   });
+
+/** Submits a job of a type that only other processes know. Returns its id. */
+export async function submitBySql(
+  db: TestInstallation,
+  type: string,
+  payload: unknown = {},
+  timeoutMs = 60_000,
+): Promise<number> {
+  const values = [type, payload, timeoutMs];
+  return (await db.sql<{ id: number }>('SELECT submit_job($1, $2, timeout_ms => $3) AS id', values))[0]!.id;
+}

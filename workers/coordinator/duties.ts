@@ -42,8 +42,8 @@ function dutyLoop(
 }
 
 /**
- * Declares workers dead and makes their jobs ready again. `trustedSince`: since when PostgreSQL has answered without a gap,
- * by performance.now(). After each gap it may be another server, that has not heard of the latest commits.
+ * Declares workers dead and makes their jobs ready again. `trusted`: in between PostgreSQL has answered without a gap; undefined
+ * while it does not answer. After each gap it may be another server, that has not heard of the latest commits.
  */
 export function createRescuer(
   installation: Installation,

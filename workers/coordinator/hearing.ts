@@ -3,13 +3,11 @@ import { ANNOUNCEMENT_CHANNEL } from '../../shared/jobs/dispatch-announced.js';
 import type { Service } from '../../shared/lifecycle/service.js';
 import type { Database } from '../../shared/postgres/create-database.js';
 import { Ear } from '../../shared/postgres/ear.js';
-import { createLoop } from '../../shared/time/loop.js';
+import { createLoop, UNTIL_POKED_MS } from '../../shared/time/loop.js';
 
 /** How often it is checked that announcements are heard. */
 const CHECK_MS = 2_000;
 const RETRY_MS = 1_000;
-/** The longest that a timer can wait. */
-const NEVER_MS = 2 ** 31 - 1;
 
 export interface HearingOptions {
   readonly db: Database;
@@ -73,7 +71,7 @@ export class Hearing implements Service {
         : 'LISTEN does not hear what is sent through the connection pool: do DATABASE_URL and DATABASE_DIRECT_URL name the same database?',
     );
     // A pooler keeps its mode, and each try leaves a LISTEN on a connection of its own.
-    return isPooled ? NEVER_MS : RETRY_MS;
+    return isPooled ? UNTIL_POKED_MS : RETRY_MS;
   }
 
   private async openEar(): Promise<Ear> {

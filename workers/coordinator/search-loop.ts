@@ -1,7 +1,7 @@
 import { messageOf } from '../../shared/errors.js';
 import type { Installation } from '../../shared/installation.js';
 import { SubmissionSearch } from '../../shared/jobs/submission-search.js';
-import { createLoop, type Loop } from '../../shared/time/loop.js';
+import { createLoop, UNTIL_POKED_MS, type Loop } from '../../shared/time/loop.js';
 import { unlessAborted } from '../../shared/time/unless-aborted.js';
 
 /** How often to look for submitted jobs while announcements are not heard. */
@@ -9,8 +9,6 @@ export const LOOK_MS = 250;
 const RETRY_MS = 1_000;
 /** What was announced while nobody listened: a failover of the leader, or of PostgreSQL, takes less. */
 const CATCH_UP_MS = 30_000;
-/** The longest that a timer can wait. */
-const UNTIL_POKED_MS = 2 ** 31 - 1;
 
 /**
  * Looks for jobs that nobody pushed while their announcements are not heard, and once more when they are again. It must be

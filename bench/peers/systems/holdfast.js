@@ -8,11 +8,9 @@ import {
   migrate,
   openInstallation,
 } from '../../../dist/index.js';
-import { markEpoch } from '../../../dist/shared/redis/lane-contents.js';
+import { emptyInstallation } from '../../../dist/bench/own-home.js';
 import { SLOTS } from './system.js';
 
-const TABLES =
-  'jobs, job_executions, job_dependencies, dead_letter_jobs, claim_batches, workers, cancel_requests';
 const payload = z.object({ n: z.number(), to: z.string() });
 
 /** @param {import('./system.js').Servers} servers */
@@ -61,7 +59,7 @@ export const system = {
 
   async openInspector(servers) {
     const installation = await open(servers);
-    const { db, lanes } = installation;
+    const { db } = installation;
     return {
       async hasUnfinished() {
         const { rows } = await db.query(
@@ -69,13 +67,7 @@ export const system = {
         );
         return rows[0].found;
       },
-      async empty() {
-        await db.query(`TRUNCATE ${TABLES}`);
-        const keys = await lanes.connection.keys(`${lanes.keys('default').base}*`);
-        if (keys.length > 0) await lanes.connection.unlink(...keys);
-        // As in any installation that has run for a while: Redis is known to hold what it should.
-        await markEpoch(lanes, 'default');
-      },
+      empty: () => emptyInstallation(installation),
       close: () => installation.close(),
     };
   },

@@ -8,7 +8,7 @@ import type { WorkerSettings } from '../../../workers/worker-settings.js';
 import { eventually } from '../../support/eventually.js';
 import { forkWorker, type ForkedProcess } from '../../support/fork-worker.js';
 import { createTestInstallation, type TestInstallation } from '../../support/test-installation.js';
-import { HeldRuns } from '../../support/test-jobs.js';
+import { HeldRuns, submitBySql } from '../../support/test-jobs.js';
 
 /** Parts of a worker that die, and workers that end by a signal or gently; what becomes of the jobs they ran. */
 let db: TestInstallation;
@@ -49,14 +49,8 @@ const start = async (held: HeldRuns, settings: Partial<WorkerSettings> = {}): Pr
   await worker.start();
   return worker;
 };
-const submit = async (type: string, payload: unknown = {}, timeoutMs = 60_000) =>
-  (
-    await db.sql<{ id: number }>('SELECT submit_job($1, $2, timeout_ms => $3) AS id', [
-      type,
-      payload,
-      timeoutMs,
-    ])
-  )[0]!.id;
+const submit = (type: string, payload?: unknown, timeoutMs?: number) =>
+  submitBySql(db, type, payload, timeoutMs);
 const running = (id: number, attempt: number) =>
   eventually(`job ${id} runs for the ${attempt}. time`, async () => {
     const [row] = await db.sql<{ worker_id: string }>(

@@ -1,20 +1,17 @@
 import { afterAll, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { startServers, type Servers } from '../../../servers/start-servers.js';
+import type { Servers } from '../../../servers/start-servers.js';
 import { createClient } from '../../../shared/client/create-client.js';
 import { openInstallation, type Installation } from '../../../shared/installation.js';
 import { migrate } from '../../../shared/postgres/migrate.js';
 import { Coordinator } from '../../../workers/coordinator/coordinator.js';
 import { createWorker } from '../../../workers/create-worker.js';
+import { startBarePostgres } from '../../support/bare-postgres.js';
 import { eventually } from '../../support/eventually.js';
 import { HeldRuns } from '../../support/test-jobs.js';
 
 /** PostgreSQL stands still for longer than a worker's lease, connections and all, and goes on as if nothing had been. */
-const binaries = await startServers({
-  postgres: 'binaries',
-  redis: 'none',
-  postgresSettings: { fsync: 'off' },
-}).catch(() => null);
+const binaries = await startBarePostgres();
 const servers = binaries as Servers;
 const installations: Installation[] = [];
 afterAll(async () => {

@@ -1,20 +1,17 @@
 import { afterAll, expect, test } from '@jest/globals';
-import { startServers, type Servers } from '../../../servers/start-servers.js';
+import type { Servers } from '../../../servers/start-servers.js';
 import { createClient } from '../../../shared/client/create-client.js';
 import { openInstallation, type Installation } from '../../../shared/installation.js';
 import { migrate } from '../../../shared/postgres/migrate.js';
 import { createEventHub } from '../../../shared/observe/events.js';
 import { Coordinator } from '../../../workers/coordinator/coordinator.js';
 import { createWorker } from '../../../workers/create-worker.js';
+import { startBarePostgres } from '../../support/bare-postgres.js';
 import { eventually } from '../../support/eventually.js';
 import { HeldRuns } from '../../support/test-jobs.js';
 
 /** PostgreSQL stops while handlers run: they finish, their outcomes wait, and are recorded when it is back. */
-const binaries = await startServers({
-  postgres: 'binaries',
-  redis: 'none',
-  postgresSettings: { fsync: 'off' },
-}).catch(() => null);
+const binaries = await startBarePostgres();
 const servers = binaries as Servers;
 let installation: Installation;
 afterAll(async () => {

@@ -4,6 +4,7 @@ import { Coordinator } from '../../../workers/coordinator/coordinator.js';
 import { eventually } from '../../support/eventually.js';
 import { forkWorker, type ForkedProcess } from '../../support/fork-worker.js';
 import { createTestInstallation, type TestInstallation } from '../../support/test-installation.js';
+import { submitBySql } from '../../support/test-jobs.js';
 
 /** Workers as real processes: killed, frozen, blocked. */
 let db: TestInstallation;
@@ -30,14 +31,8 @@ async function startWorker({ isPatient = false } = {}): Promise<ForkedProcess> {
   processes.push(started);
   return started;
 }
-const submit = async (type: string, payload: unknown = {}, timeoutMs = 60_000) =>
-  (
-    await db.sql<{ id: number }>('SELECT submit_job($1, $2, timeout_ms => $3) AS id', [
-      type,
-      payload,
-      timeoutMs,
-    ])
-  )[0]!.id;
+const submit = (type: string, payload?: unknown, timeoutMs?: number) =>
+  submitBySql(db, type, payload, timeoutMs);
 const running = (id: number, workerId?: string) =>
   eventually(`job ${id} runs`, async () => {
     const [row] = await db.sql<{ worker_id: string }>(
