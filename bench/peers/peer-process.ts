@@ -43,6 +43,7 @@ export class PeerProcess {
     child.on('exit', (code) => this.fail(new Error(`a process of ${name} ended with ${code}`)));
   }
 
+  /** Resolves when the process has loaded its system. */
   static async start(name: SystemName): Promise<PeerProcess> {
     const file = join(PEERS_FOLDER, 'systems', 'process.js');
     const child = fork(file, [name], {
@@ -50,7 +51,7 @@ export class PeerProcess {
       execArgv: [],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
-    await once(child, 'spawn');
+    await once(child, 'message');
     return new PeerProcess(child, name);
   }
 

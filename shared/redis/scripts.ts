@@ -49,14 +49,40 @@ refill(base)
 `;
 
 /**
+ * Claims are answered about in the order in which their ids came: what is forgotten lies at the ends of the list, and is
+ * trimmed off. One LREM for each id would be as many commands to carry out and to write to the append-only file.
+ */
+const FORGET = `
+local function forget(key, first_arg)
+  if #ARGV == first_arg then return redis.call('LREM', key, -1, ARGV[first_arg]) end
+  local times = {}
+  for i = first_arg, #ARGV do times[ARGV[i]] = (times[ARGV[i]] or 0) + 1 end
+  local function is_found(id)
+    if (times[id] or 0) == 0 then return false end
+    times[id] = times[id] - 1
+    return true
+  end
+  local held = redis.call('LRANGE', key, 0, -1)
+  local first, last = 1, #held
+  while last >= first and is_found(held[last]) do last = last - 1 end
+  while last >= first and is_found(held[first]) do first = first + 1 end
+  if last < first then return redis.call('DEL', key) end
+  redis.call('LTRIM', key, first - 1, last - 1)
+  for id, count in pairs(times) do
+    if count > 0 then redis.call('LREM', key, -count, id) end
+  end
+end
+`;
+
+/**
  * Moves up to ARGV[2] ids to the worker's processing list, highest lane first; every 16th take begins with the lane
  * that has waited longest, so that low priorities move. Refills the handoff, also when it takes none.
  * ARGV: worker id, how many, how many of them may be suspects, then ids to forget. Returns the ids.
  */
-const TAKE = `${REFILL}
+const TAKE = `${REFILL}${FORGET}
 local base, worker, free, suspects = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local processing = base .. ':processing:' .. worker
-for i = 4, #ARGV do redis.call('LREM', processing, -1, ARGV[i]) end
+if #ARGV > 3 then forget(processing, 4) end
 local taken = {}
 local function take_from(key, most)
   if most <= 0 then return 0 end
