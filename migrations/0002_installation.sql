@@ -41,6 +41,8 @@ CREATE TABLE claim_batches (
   claimed_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (worker_id, batch_no)
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+-- Compressing the array took longer than all else of the row, which lives for a moment.
+ALTER TABLE claim_batches ALTER COLUMN job_ids SET STORAGE EXTERNAL;
 COMMENT ON TABLE claim_batches IS 'From a worker to the jobs it may own: one row per claim, gone when all of them are settled. jobs.worker_id must have no index.';
 
 CREATE TABLE cancel_requests (

@@ -1,3 +1,4 @@
+import { toNumberArray } from '../postgres/number-array.js';
 import type { QueryTarget } from '../postgres/query-target.js';
 import {
   asClaimed,
@@ -48,7 +49,7 @@ export async function claimJobs(
   const { workerId, batchNo, jobTypes, mayClaimSuspect } = request;
   const { rows } = await target.query(CLAIM_JOBS, [
     workerId,
-    ids,
+    toNumberArray(ids),
     jobTypes,
     batchNo,
     SUSPECT_AFTER_LOSSES,

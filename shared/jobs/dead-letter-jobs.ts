@@ -2,30 +2,30 @@ import { createHash } from 'node:crypto';
 import type { QueryTarget } from '../postgres/query-target.js';
 import type { OutcomeOf } from './outcome.js';
 import {
-  ATTEMPT_KEY,
+  DETAILS,
   errorParts,
   FAILURE_HISTORY,
   FENCE,
   runSettle,
   SHORT_LOCK_TIMEOUT,
   SUMMARY_OF_FINISHED,
-  toParts,
+  toBatch,
   type Settlement,
 } from './settle-statement.js';
 
-/** Running to failed: the attempt on record, and a dead letter for a person unless these are switched off ($4). */
+/** Running to failed: the attempt on record, and a dead letter for a person unless these are switched off ($6). */
 const DEAD_LETTER_JOBS = `
   WITH settled AS (
     UPDATE jobs SET status = 'failed', completed_at = now(), updated_at = now(),
-      error_message = $3::jsonb -> ${ATTEMPT_KEY} ->> 'message', error_class = $3::jsonb -> ${ATTEMPT_KEY} ->> 'error_class'
+      error_message = ${DETAILS} ->> 'message', error_class = ${DETAILS} ->> 'error_class'
      WHERE ${FENCE} AND ${SHORT_LOCK_TIMEOUT}
     RETURNING id, attempt, started_at, has_dependents, queue, job_type, payload, error_message, error_class,
-      $3::jsonb -> ${ATTEMPT_KEY} AS its
+      ${DETAILS} AS its
   ), history AS (${FAILURE_HISTORY}
   ), letters AS (
     INSERT INTO dead_letter_jobs (job_id, queue, job_type, payload, error_message, error_class, fingerprint, attempts, reason)
     SELECT id, queue, job_type, payload, error_message, error_class, its ->> 'fingerprint', attempt,
-           (its ->> 'reason')::dead_letter_reason FROM settled WHERE $4
+           (its ->> 'reason')::dead_letter_reason FROM settled WHERE $6
     ON CONFLICT DO NOTHING
   )${SUMMARY_OF_FINISHED}`;
 
@@ -36,12 +36,12 @@ export function deadLetterJobs(
   outcomes: readonly OutcomeOf<'dead_letter'>[],
   isDeadLetterEnabled: boolean,
 ): Promise<Settlement> {
-  const parts = toParts(outcomes, ({ job, error, reason }) => ({
+  const batch = toBatch(outcomes, ({ job, error, reason }) => ({
     ...errorParts(error),
     reason,
     fingerprint: fingerprint(job.jobType, error.errorClass, error.message),
   }));
-  return runSettle(db, DEAD_LETTER_JOBS, workerId, outcomes, parts, [isDeadLetterEnabled]);
+  return runSettle(db, DEAD_LETTER_JOBS, workerId, batch, [isDeadLetterEnabled]);
 }
 
 /** Groups alike errors: the message without what differs from job to job (numbers, ids, quoted values). */

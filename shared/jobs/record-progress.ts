@@ -1,6 +1,6 @@
 import type { Database } from '../postgres/create-database.js';
-import { attemptKey } from './outcome.js';
-import { ATTEMPT_KEY } from './settle-statement.js';
+import { toNumberArray } from '../postgres/number-array.js';
+import { FENCE, PLACE } from './settle-statement.js';
 
 export interface Progress {
   readonly id: number;
@@ -9,11 +9,10 @@ export interface Progress {
   readonly percent: number;
 }
 
-/** A row that somebody holds is not worth waiting for: the next report comes. */
+/** $1 to $3 as for the settles, $4 percent. A row that somebody holds is not worth waiting for: the next report comes. */
 const RECORD_PROGRESS = `
-  UPDATE jobs SET progress = ($3::jsonb ->> ${ATTEMPT_KEY})::smallint, updated_at = now()
-   WHERE id = ANY ($1::bigint[]) AND worker_id = $2 AND status = 'running' AND $3::jsonb ? ${ATTEMPT_KEY}
-     AND (SELECT set_config('lock_timeout', '100ms', true)) IS NOT NULL`;
+  UPDATE jobs SET progress = ($4::int[])[${PLACE}], updated_at = now()
+   WHERE ${FENCE} AND (SELECT set_config('lock_timeout', '100ms', true)) IS NOT NULL`;
 
 /** @throws PostgresError */
 export async function recordProgress(
@@ -21,7 +20,12 @@ export async function recordProgress(
   workerId: string,
   reports: readonly Progress[],
 ): Promise<void> {
-  const percents = Object.fromEntries(reports.map((report) => [attemptKey(report), report.percent]));
-  const ids = reports.map(({ id }) => id).sort((a, b) => a - b);
-  await db.query(RECORD_PROGRESS, [ids, workerId, JSON.stringify(percents)]);
+  const inOrder = reports.toSorted((a, b) => a.id - b.id || a.attempt - b.attempt);
+  const arrayOf = (pick: (report: Progress) => number) => toNumberArray(inOrder.map(pick));
+  await db.query(RECORD_PROGRESS, [
+    arrayOf(({ id }) => id),
+    workerId,
+    arrayOf(({ attempt }) => attempt),
+    arrayOf(({ percent }) => percent),
+  ]);
 }

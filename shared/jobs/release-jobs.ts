@@ -2,14 +2,14 @@ import type { Database } from '../postgres/create-database.js';
 import type { QueryTarget } from '../postgres/query-target.js';
 import type { OutcomeOf } from './outcome.js';
 import {
-  ATTEMPT_KEY,
+  DETAILS,
   FENCE,
   HISTORY_COLUMNS,
   HISTORY_VALUES,
   runSettle,
   SHORT_LOCK_TIMEOUT,
   SUMMARY_OF_PENDING,
-  toParts,
+  toBatch,
   type Settlement,
 } from './settle-statement.js';
 
@@ -17,11 +17,11 @@ import {
 const RELEASE_JOBS = `
   WITH settled AS (
     UPDATE jobs SET status = 'pending', worker_id = NULL, updated_at = now(),
-      scheduled_at = CASE WHEN ($3::jsonb -> ${ATTEMPT_KEY} ->> 'delay_ms')::float8 > 0
-        THEN now() + ($3::jsonb -> ${ATTEMPT_KEY} ->> 'delay_ms')::float8 * interval '1 millisecond' ELSE scheduled_at END
+      scheduled_at = CASE WHEN (${DETAILS} ->> 'delay_ms')::float8 > 0
+        THEN now() + (${DETAILS} ->> 'delay_ms')::float8 * interval '1 millisecond' ELSE scheduled_at END
      WHERE ${FENCE} AND ${SHORT_LOCK_TIMEOUT}
     RETURNING id, attempt, started_at, scheduled_at IS NULL OR scheduled_at <= now() AS is_ready,
-      $3::jsonb -> ${ATTEMPT_KEY} AS its
+      ${DETAILS} AS its
   ), history AS (
     INSERT INTO job_executions (${HISTORY_COLUMNS}, error_message)
     SELECT ${HISTORY_VALUES}, 'released', its ->> 'note' FROM settled
@@ -34,8 +34,8 @@ export function releaseJobs(
   workerId: string,
   outcomes: readonly OutcomeOf<'snoozed' | 'released'>[],
 ): Promise<Settlement> {
-  const parts = toParts(outcomes, ({ note, delayMs }) => ({ note, delay_ms: delayMs }));
-  return runSettle(db, RELEASE_JOBS, workerId, outcomes, parts);
+  const batch = toBatch(outcomes, ({ note, delayMs }) => ({ note, delay_ms: delayMs }));
+  return runSettle(db, RELEASE_JOBS, workerId, batch);
 }
 
 /** What a worker owns according to PostgreSQL; it may not know all of it, when the reply to a claim was lost. */

@@ -1,14 +1,14 @@
 import type { QueryTarget } from '../postgres/query-target.js';
 import type { OutcomeOf } from './outcome.js';
 import {
-  ATTEMPT_KEY,
+  DETAILS,
   errorParts,
   FAILURE_HISTORY,
   FENCE,
   runSettle,
   SHORT_LOCK_TIMEOUT,
   SUMMARY_OF_PENDING,
-  toParts,
+  toBatch,
   type Settlement,
 } from './settle-statement.js';
 
@@ -16,10 +16,10 @@ import {
 const RETRY_JOBS = `
   WITH settled AS (
     UPDATE jobs SET status = 'pending', worker_id = NULL, updated_at = now(), retry_count = retry_count + 1,
-      scheduled_at = now() + ($3::jsonb -> ${ATTEMPT_KEY} ->> 'delay_ms')::float8 * interval '1 millisecond',
-      error_message = $3::jsonb -> ${ATTEMPT_KEY} ->> 'message', error_class = $3::jsonb -> ${ATTEMPT_KEY} ->> 'error_class'
+      scheduled_at = now() + (${DETAILS} ->> 'delay_ms')::float8 * interval '1 millisecond',
+      error_message = ${DETAILS} ->> 'message', error_class = ${DETAILS} ->> 'error_class'
      WHERE ${FENCE} AND ${SHORT_LOCK_TIMEOUT}
-    RETURNING id, attempt, started_at, scheduled_at <= now() AS is_ready, $3::jsonb -> ${ATTEMPT_KEY} AS its
+    RETURNING id, attempt, started_at, scheduled_at <= now() AS is_ready, ${DETAILS} AS its
   ), history AS (${FAILURE_HISTORY}
   )${SUMMARY_OF_PENDING}`;
 
@@ -29,6 +29,6 @@ export function retryJobs(
   workerId: string,
   outcomes: readonly OutcomeOf<'retried'>[],
 ): Promise<Settlement> {
-  const parts = toParts(outcomes, ({ error, delayMs }) => ({ ...errorParts(error), delay_ms: delayMs }));
-  return runSettle(db, RETRY_JOBS, workerId, outcomes, parts);
+  const batch = toBatch(outcomes, ({ error, delayMs }) => ({ ...errorParts(error), delay_ms: delayMs }));
+  return runSettle(db, RETRY_JOBS, workerId, batch);
 }

@@ -1,3 +1,4 @@
+import { toNumberArray } from '../postgres/number-array.js';
 import type { QueryTarget } from '../postgres/query-target.js';
 import { attemptKey, type AttemptError, type Outcome } from './outcome.js';
 import { isWithin, MOST_BYTES_TOGETHER } from './storable-json.js';
@@ -15,23 +16,26 @@ export interface Settlement {
 /**
  * The settle statements share their parameters and their fence.
  *
- * $1 ids, $2 worker id, $3 one jsonb object from `id:attempt` to what belongs to that attempt. Looking each row's part
- * up in it keeps the statement a walk along the primary key; joining an unnest() went quadratic with stale statistics.
+ * $1 ids in order, $2 worker id, $3 the attempt of each, $4 how long each ran in ms, $5 a jsonb object from id to what else
+ * belongs to it, for those that have more. A row finds its place in the arrays by a binary search, which keeps the statement
+ * a walk along the primary key; joining an unnest() went quadratic with stale statistics.
  *
  * The fence is id, attempt, worker and status: a row that does not match was taken from us.
  */
-export const ATTEMPT_KEY = `(id || ':' || attempt)`;
-export const FENCE = `id = ANY ($1::bigint[]) AND worker_id = $2 AND status = 'running' AND $3::jsonb ? ${ATTEMPT_KEY}`;
+export const PLACE = `width_bucket(id, $1::bigint[])`;
+export const FENCE = `id = ANY ($1::bigint[]) AND worker_id = $2 AND status = 'running' AND attempt = ($3::int[])[${PLACE}]`;
+export const DETAILS = `$5::jsonb -> id::text`;
+const ATTEMPT_KEY = `(id || ':' || attempt)`;
 
 /** A condition, evaluated once and before the first row: nobody's open transaction on one row may hold up a batch. */
 export const SHORT_LOCK_TIMEOUT = `(SELECT set_config('lock_timeout', '300ms', true)) IS NOT NULL`;
 
 /**
  * A history row that is there already stays (a person may have set `attempt` back): settling must not fail for it.
- * The columns of a history row that all settles fill alike, for a FROM item `settled` that has `its`, its part of $3.
+ * The columns of a history row that all settles fill alike, for a FROM item `settled` that has `its`, its part of $5.
  */
 export const HISTORY_COLUMNS = `job_id, attempt, worker_id, started_at, duration_ms, logs, status`;
-export const HISTORY_VALUES = `id, attempt, $2, started_at, (its ->> 'duration_ms')::int, its -> 'logs'`;
+export const HISTORY_VALUES = `id, attempt, $2, started_at, ($4::int[])[${PLACE}], its -> 'logs'`;
 
 /** Of a failed attempt, for the same FROM item. */
 export const FAILURE_HISTORY = `
@@ -58,22 +62,30 @@ export const errorParts = ({ message, errorClass, stack }: AttemptError) => ({
   stack,
 });
 
-/** $3: what belongs to each attempt. `describe` gives what the statement reads of it. @throws what JSON.stringify throws */
-export function toParts<Kind extends Outcome>(
-  outcomes: readonly Kind[],
-  describe: (outcome: Kind) => Record<string, unknown>,
-): string {
+/** The parameters of a settle statement, but for the worker. */
+export interface SettleBatch<Kind extends Outcome = Outcome> {
+  /** In id order, as everybody who locks several jobs. Of two attempts of one job the later one stands last, and counts. */
+  readonly outcomes: readonly Kind[];
+  /** $5 */
+  readonly details: string;
+}
+
+/** `describe` gives what the statement reads of an outcome, or undefined when that is nothing. @throws what JSON.stringify throws */
+export function toBatch<Kind extends Outcome>(
+  unordered: readonly Kind[],
+  describe: (outcome: Kind) => Record<string, unknown> | undefined,
+): SettleBatch<Kind> {
+  const outcomes = unordered.toSorted((a, b) => a.job.id - b.job.id || a.job.attempt - b.job.attempt);
   // Put together by hand: an object of hundreds of keys that are never the same twice is dear to make.
-  const parts = outcomes.map((outcome) => {
-    const { job, durationMs, logs } = outcome;
-    const part = {
-      ...describe(outcome),
-      duration_ms: Math.round(durationMs),
-      logs: logs.length > 0 ? logs : undefined,
-    };
-    return `"${attemptKey(job)}":${JSON.stringify(part)}`;
-  });
-  return `{${parts.join(',')}}`;
+  const details: string[] = [];
+  for (const outcome of outcomes) {
+    const { job, logs } = outcome;
+    const described = describe(outcome);
+    if (described === undefined && logs.length === 0) continue;
+    const detail = logs.length > 0 ? { ...described, logs } : described;
+    details.push(`"${job.id}":${JSON.stringify(detail)}`);
+  }
+  return { outcomes, details: `{${details.join(',')}}` };
 }
 
 interface Summary {
@@ -93,15 +105,15 @@ export async function runSettle(
   target: QueryTarget,
   statement: string,
   workerId: string,
-  outcomes: readonly Outcome[],
-  parts: string,
+  { outcomes, details }: SettleBatch,
   extra: unknown[] = [],
 ): Promise<Settlement> {
-  if (outcomes.length > 1 && !isWithin(parts, MOST_BYTES_TOGETHER))
+  if (outcomes.length > 1 && !isWithin(details, MOST_BYTES_TOGETHER))
     throw new RangeError(`${outcomes.length} outcomes are too much for one statement`);
-  // In id order, as everybody who locks several jobs.
-  const ids = outcomes.map(({ job }) => job.id).sort((a, b) => a - b);
-  const { rows } = await target.query(statement, [ids, workerId, parts, ...extra]);
+  const ids = toNumberArray(outcomes.map(({ job }) => job.id));
+  const attempts = toNumberArray(outcomes.map(({ job }) => job.attempt));
+  const durations = toNumberArray(outcomes.map(({ durationMs }) => Math.round(durationMs)));
+  const { rows } = await target.query(statement, [ids, workerId, attempts, durations, details, ...extra]);
   const { count, keys, parentIds, readyIds } = rows[0] as Summary;
   if (count === outcomes.length) return { settled: outcomes, parentIds, readyIds };
   const settledKeys = new Set(keys);

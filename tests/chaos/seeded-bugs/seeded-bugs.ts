@@ -22,8 +22,8 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
   {
     name: 'a settle without the fence',
     file: 'shared/jobs/settle-statement.ts',
-    right: `id = ANY ($1::bigint[]) AND worker_id = $2 AND status = 'running' AND $3::jsonb ? \${ATTEMPT_KEY}`,
-    wrong: `id = ANY ($1::bigint[]) AND $2::text IS NOT NULL AND $3::jsonb ? \${ATTEMPT_KEY}`,
+    right: `id = ANY ($1::bigint[]) AND worker_id = $2 AND status = 'running' AND attempt = ($3::int[])[\${PLACE}]`,
+    wrong: `id = ANY ($1::bigint[]) AND $2::text IS NOT NULL AND attempt = ($3::int[])[\${PLACE}]`,
     kinds: kindsNamed(/backends terminated/),
     mustBreak:
       /attempts have gaps|does not fit the final state|came after one|for another worker|ended otherwise/,

@@ -286,9 +286,9 @@ describe('rows', () => {
   });
 
   test.each([
-    ['a priority out of range', { priority: 101 }, 'jobs_priority_range'],
+    ['a priority out of range', { priority: 101 }, 'job_priority_check'],
     ['a queue that is no label', { queue: 'No Spaces' }, 'queue_name_check'],
-    ['an empty job type', { job_type: '' }, 'jobs_job_type_not_empty'],
+    ['an empty job type', { job_type: '' }, 'job_type_name_check'],
     ['a pending row that has completed', { completed_at: new Date() }, 'jobs_finished_has_completed_at'],
   ])('%s is refused', async (_what, columns, constraint) => {
     await expect(job(columns)).rejects.toMatchObject({ constraint });
