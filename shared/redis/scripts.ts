@@ -50,27 +50,31 @@ refill(base)
 
 /**
  * Claims are answered about in the order in which their ids came: what is forgotten lies at the ends of the list, and is
- * trimmed off. One LREM for each id would be as many commands to carry out and to write to the append-only file.
+ * trimmed off; else the list is written anew. One LREM for each id would be as many commands to carry out and to write to
+ * the append-only file.
  */
 const FORGET = `
 local function forget(key, first_arg)
   if #ARGV == first_arg then return redis.call('LREM', key, -1, ARGV[first_arg]) end
-  local times = {}
+  local times, left = {}, #ARGV - first_arg + 1
   for i = first_arg, #ARGV do times[ARGV[i]] = (times[ARGV[i]] or 0) + 1 end
-  local function is_found(id)
+  local function is_forgotten(id)
     if (times[id] or 0) == 0 then return false end
-    times[id] = times[id] - 1
+    times[id], left = times[id] - 1, left - 1
     return true
   end
   local held = redis.call('LRANGE', key, 0, -1)
   local first, last = 1, #held
-  while last >= first and is_found(held[last]) do last = last - 1 end
-  while last >= first and is_found(held[first]) do first = first + 1 end
+  while last >= first and is_forgotten(held[last]) do last = last - 1 end
+  while last >= first and is_forgotten(held[first]) do first = first + 1 end
   if last < first then return redis.call('DEL', key) end
-  redis.call('LTRIM', key, first - 1, last - 1)
-  for id, count in pairs(times) do
-    if count > 0 then redis.call('LREM', key, -count, id) end
+  if left == 0 then return redis.call('LTRIM', key, first - 1, last - 1) end
+  local kept = {}
+  for i = first, last do
+    if not is_forgotten(held[i]) then kept[#kept + 1] = held[i] end
   end
+  redis.call('DEL', key)
+  for i = 1, #kept, 1000 do redis.call('RPUSH', key, unpack(kept, i, math.min(i + 999, #kept))) end
 end
 `;
 

@@ -55,6 +55,30 @@ describeWithRedis('lanes', () => {
     expect(await list(lanes.keys(queue).processing('w-1'))).toEqual([]);
   });
 
+  test.each([
+    ['the oldest', ['1', '2'], ['6', '5', '4', '3']],
+    ['the newest', ['5', '6'], ['4', '3', '2', '1']],
+    ['both ends', ['1', '6', '5'], ['4', '3', '2']],
+    ['what lies between', ['3', '4'], ['6', '5', '2', '1']],
+    ['one alone', ['4'], ['6', '5', '3', '2', '1']],
+    ['some and strangers', ['2', '9', '10'], ['6', '5', '4', '3', '1']],
+    ['only strangers', ['9', '10'], ['6', '5', '4', '3', '2', '1']],
+    ['one id twice, of which it holds one', ['6', '6'], ['5', '4', '3', '2', '1']],
+    ['all', ['6', '2', '4', '1', '3', '5'], []],
+  ])('a take forgets %s of its ids', async (_what, forget, left) => {
+    await push(1, 2, 3, 4, 5, 6);
+    await take(6);
+    await take(0, { forget });
+    expect(await list(lanes.keys(queue).processing('w-1'))).toEqual(left);
+  });
+
+  test('an id that was taken twice is held until it has been forgotten twice', async () => {
+    await push(1, 2, 1, 3);
+    await take(4);
+    await take(0, { forget: ['1', '2'] });
+    expect(await list(lanes.keys(queue).processing('w-1'))).toEqual(['3', '1']);
+  });
+
   test('the handoff holds one id while work waits, and every take refills it', async () => {
     await push(1, 2, 3);
     const { handoff } = lanes.keys(queue);
