@@ -26,8 +26,8 @@ export interface SettlerOptions {
 }
 
 const MAX_BATCH = 500;
-/** One settle commits while the next one fills; more would only contend. */
-const MAX_IN_FLIGHT = 2;
+/** While some commit the next ones fill; more would only contend (docs/performance.md). */
+const MAX_IN_FLIGHT = 4;
 /** A finished batch whose deletion found no settle to ride on. */
 const FORGET_AFTER_MS = 50;
 

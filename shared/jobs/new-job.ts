@@ -44,25 +44,55 @@ export function needsOwnStatement(job: NewJob): boolean {
   return job.uniqueKey !== undefined || job.idempotencyKey !== undefined || (job.dependsOn?.length ?? 0) > 0;
 }
 
-/** The row as `json_to_recordset` in insert-jobs.ts reads it. */
+/** A job's columns, named as in the database. */
 export function toRow(job: NewJob, defaults: JobDefaults = {}): Record<string, unknown> {
-  return {
-    job_type: job.jobType,
-    payload: job.payload ?? {},
-    queue: job.queue,
-    priority: job.priority,
-    max_retries: job.maxRetries ?? defaults.maxRetries,
-    timeout_ms: job.timeoutMs ?? defaults.timeoutMs,
-    scheduled_at: job.scheduledAt,
-    delay_ms: job.delayMs,
-    metadata: job.metadata,
-    tags: job.tags,
-    created_by: job.createdBy,
-    unique_key: job.uniqueKey,
-    idempotency_key: job.idempotencyKey,
-    request_hash: hashRequest(job),
-  };
+  return { payload: job.payload ?? {}, ...toCommon(job, defaults) };
 }
+
+/** Jobs that differ in nothing but their payloads, as `jsonb_to_recordset` in insert-jobs.ts reads them. */
+export type Run = Record<string, unknown> & { readonly payloads: unknown[] };
+
+export function toRuns(jobs: readonly NewJob[], defaults: JobDefaults): Run[] {
+  const runs: Run[] = [];
+  let first: NewJob | undefined;
+  for (const job of jobs) {
+    const payload = job.payload ?? {};
+    if (first && isAlike(first, job)) runs.at(-1)?.payloads.push(payload);
+    else runs.push({ ...toCommon((first = job), defaults), payloads: [payload] });
+  }
+  return runs;
+}
+
+/** What is an object is alike when it is the same one: jobs submitted together share their options. */
+const isAlike = (a: NewJob, b: NewJob): boolean =>
+  a.jobType === b.jobType &&
+  a.queue === b.queue &&
+  a.priority === b.priority &&
+  a.maxRetries === b.maxRetries &&
+  a.timeoutMs === b.timeoutMs &&
+  a.scheduledAt === b.scheduledAt &&
+  a.delayMs === b.delayMs &&
+  a.metadata === b.metadata &&
+  a.tags === b.tags &&
+  a.createdBy === b.createdBy &&
+  a.uniqueKey === b.uniqueKey &&
+  a.idempotencyKey === b.idempotencyKey;
+
+const toCommon = (job: NewJob, defaults: JobDefaults): Record<string, unknown> => ({
+  job_type: job.jobType,
+  queue: job.queue,
+  priority: job.priority,
+  max_retries: job.maxRetries ?? defaults.maxRetries,
+  timeout_ms: job.timeoutMs ?? defaults.timeoutMs,
+  scheduled_at: job.scheduledAt,
+  delay_ms: job.delayMs,
+  metadata: job.metadata,
+  tags: job.tags,
+  created_by: job.createdBy,
+  unique_key: job.uniqueKey,
+  idempotency_key: job.idempotencyKey,
+  request_hash: hashRequest(job),
+});
 
 /** Names what was asked for, whatever the order of its fields: the same key with another hash is another request. */
 export function hashRequest({ idempotencyKey, ...request }: NewJob): string | undefined {

@@ -1,6 +1,6 @@
 import { HoldfastError, messageOf, type FieldProblem } from '../errors.js';
 import type { JobDefaults } from '../installation.js';
-import { toRow, type NewJob } from './new-job.js';
+import { toRow, toRuns, type NewJob } from './new-job.js';
 import { DEFAULT_MOST_BYTES, findProblem, isWithin, MOST_BYTES_TOGETHER } from './storable-json.js';
 
 /** Said of a job that cannot be stored, whatever the reason. */
@@ -44,14 +44,14 @@ export function findUnstorableJob(
 }
 
 /**
- * The jobs' rows as one JSON text. Looks at them one by one only when something is wrong with all of it.
+ * The jobs as one JSON text. Looks at them one by one only when something is wrong with all of it.
  *
  * @throws HoldfastError `validation_failed`
  */
 export function toJson(jobs: readonly NewJob[], defaults: JobDefaults): string {
   let json: string;
   try {
-    json = JSON.stringify(jobs.map((job) => toRow(job, defaults)));
+    json = JSON.stringify(toRuns(jobs, defaults));
   } catch (error) {
     const problem = `has no form in JSON: ${messageOf(error)}`;
     throw (

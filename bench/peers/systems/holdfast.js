@@ -41,10 +41,10 @@ export const system = {
     };
   },
 
-  async openWorker(servers, { profile, processes, handle }) {
+  async openWorker(servers, { profile, handle }) {
     const installation = await open(servers);
     const coordinator = new Coordinator({ installation });
-    const concurrency = profile === 'drain' ? 1_000 / processes : SLOTS;
+    const concurrency = profile === 'drain' ? 2_000 : SLOTS;
     const worker = createWorker({ installation, jobs: [defineNoop(handle)], concurrency });
     await coordinator.start();
     await worker.start();
