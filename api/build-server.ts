@@ -5,6 +5,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Installation } from '../shared/installation.js';
 import { createJobMeasurer } from '../shared/jobs/measure-jobs.js';
 import { readHealth } from '../shared/jobs/read-health.js';
+import { ReadCoalescer } from '../shared/jobs/read-coalescer.js';
 import { SubmitCoalescer } from '../shared/jobs/submit-coalescer.js';
 import type { Logger } from '../shared/observe/logger.js';
 import type { Metrics } from '../shared/observe/metrics.js';
@@ -67,6 +68,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   const follower = createJobFollower(installation);
   app.addHook('preClose', () => follower.close());
   const coalescer = new SubmitCoalescer(installation);
+  const reader = new ReadCoalescer(installation.db);
 
   acceptJson(app);
   answerErrors(app, logger);
@@ -74,7 +76,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   await app.register(helmet, { contentSecurityPolicy: CONTENT_SECURITY_POLICY });
   await describeApi(app);
   serveDocs(app);
-  const context = { installation, coalescer, measurer, follower, metrics, logger, batchBodyLimit };
+  const context = { installation, coalescer, reader, measurer, follower, metrics, logger, batchBodyLimit };
   await app.register(async (scope) => addRoutes(scope, context));
   return app;
 }

@@ -8,6 +8,7 @@ import type {
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Installation } from '../shared/installation.js';
 import type { JobMeasurer } from '../shared/jobs/measure-jobs.js';
+import type { ReadCoalescer } from '../shared/jobs/read-coalescer.js';
 import type { SubmitCoalescer } from '../shared/jobs/submit-coalescer.js';
 import type { Logger } from '../shared/observe/logger.js';
 import type { Metrics } from '../shared/observe/metrics.js';
@@ -17,6 +18,7 @@ import type { JobFollower } from './job-follower.js';
 export interface ApiContext {
   readonly installation: Installation;
   readonly coalescer: SubmitCoalescer;
+  readonly reader: ReadCoalescer;
   readonly measurer: JobMeasurer;
   readonly follower: JobFollower;
   readonly metrics: Metrics;

@@ -1,7 +1,6 @@
 import { HoldfastError } from '../../shared/errors.js';
 import { cancelJob } from '../../shared/jobs/cancel-job.js';
 import { listJobs } from '../../shared/jobs/list-jobs.js';
-import { readJob } from '../../shared/jobs/read-job.js';
 import { retryJob } from '../../shared/jobs/retry-job.js';
 import type { ApiContext, ZodServer } from '../context.js';
 import { answers } from '../openapi.js';
@@ -61,7 +60,7 @@ function addListRoute(app: ZodServer, { installation }: ApiContext): void {
   });
 }
 
-function addReadRoute(app: ZodServer, { installation }: ApiContext): void {
+function addReadRoute(app: ZodServer, { reader }: ApiContext): void {
   const schema = {
     tags: ['jobs'],
     operationId: 'readJob',
@@ -70,7 +69,7 @@ function addReadRoute(app: ZodServer, { installation }: ApiContext): void {
     response: answers({ 200: jobAnswer }, 400, 404, 503),
   };
   app.get('/api/jobs/:id', { schema }, async ({ params: { id } }) => {
-    const job = await readJob(installation.db, id);
+    const job = await reader.read(id);
     if (!job) throw new HoldfastError('not_found', `there is no job ${id}`);
     return { success: true, job };
   });

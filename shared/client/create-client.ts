@@ -6,7 +6,8 @@ import { cancelJob } from '../jobs/cancel-job.js';
 import type { JobDefinition } from '../jobs/define-job.js';
 import { FINISHED } from '../jobs/job-state.js';
 import type { NewJob, SubmittedJob } from '../jobs/new-job.js';
-import { readJob, readJobOutcome, type JobDetail } from '../jobs/read-job.js';
+import { readJobOutcome, type JobDetail } from '../jobs/read-job.js';
+import { ReadCoalescer } from '../jobs/read-coalescer.js';
 import { SubmitCoalescer } from '../jobs/submit-coalescer.js';
 import { submitJobs, submitJobsIn } from '../jobs/submit-jobs.js';
 import type { QueryTarget } from '../postgres/query-target.js';
@@ -69,6 +70,7 @@ export async function createClient(options: ClientOptions): Promise<Client> {
   const ownsInstallation = !('installation' in options);
   const installation = 'installation' in options ? options.installation : await openInstallation(options);
   const coalescer = new SubmitCoalescer(installation);
+  const reader = new ReadCoalescer(installation.db);
 
   return {
     async submit(job, payload, { tx, ...rest } = {}) {
@@ -83,7 +85,7 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     },
     result: <Result>(jobId: number, { timeoutMs = 30_000 } = {}) =>
       awaitResult(installation, jobId, timeoutMs) as Promise<Result>,
-    get: (jobId) => readJob(installation.db, jobId),
+    get: (jobId) => reader.read(jobId),
     cancel: (jobId, reason) => cancelJob(installation, jobId, reason),
     close: () => (ownsInstallation ? installation.close() : Promise.resolve()),
   };

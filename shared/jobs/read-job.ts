@@ -72,8 +72,8 @@ export interface JobDetail extends JobRow {
 const MOST_LISTED = 1_000;
 const listed = (rows: string) => `ARRAY(SELECT to_json(listed) FROM (${rows} LIMIT ${MOST_LISTED}) listed)`;
 
-/** One statement, so that the row and its attempts are of the same moment. */
-const READ_JOB = `
+/** One statement, so that a row and its attempts are of the same moment. */
+const READ_JOBS = `
   SELECT ${JOB_COLUMNS}, e.state, e.reason,
     ${listed(`SELECT attempt, worker_id, status, started_at, finished_at, duration_ms, error_message, error_class, error_stack, logs
                 FROM job_executions WHERE job_id = j.id ORDER BY attempt`)} AS executions,
@@ -81,7 +81,7 @@ const READ_JOB = `
                 FROM job_dependencies d JOIN jobs p ON p.id = d.depends_on_job_id WHERE d.job_id = j.id ORDER BY 1`)} AS depends_on,
     ${listed(`SELECT d.job_id, d.on_failure, d.satisfied_at, c.status
                 FROM job_dependencies d JOIN jobs c ON c.id = d.job_id WHERE d.depends_on_job_id = j.id ORDER BY 1`)} AS dependents
-    FROM jobs j CROSS JOIN LATERAL explain_job(j) e WHERE j.id = $1`;
+    FROM jobs j CROSS JOIN LATERAL explain_job(j) e WHERE j.id = ANY ($1::bigint[])`;
 
 /** As it comes out of to_json: times are text. */
 type AsJson<Row> = {
@@ -92,27 +92,32 @@ type AsJson<Row> = {
       : Row[Key];
 };
 
-/** Null: there is no such job. Of very many attempts or neighbours, the first 1,000. @throws PostgresError */
-export async function readJob(db: Database, id: number): Promise<JobDetail | null> {
+/** By id; who is left out does not exist. Of very many attempts or neighbours, the first 1,000. @throws PostgresError */
+export async function readJobs(db: Database, ids: readonly number[]): Promise<Map<number, JobDetail>> {
   interface Row extends Omit<JobDetail, 'executions' | 'depends_on' | 'dependents'> {
     readonly executions: AsJson<Execution>[];
     readonly depends_on: AsJson<DependencyRow>[];
     readonly dependents: AsJson<DependencyRow>[];
   }
-  const { rows } = await db.query<Row>(READ_JOB, [id]);
-  const [job] = rows;
-  if (!job) return null;
-  return {
-    ...job,
-    executions: job.executions.map((one) => ({
-      ...one,
-      started_at: new Date(one.started_at),
-      finished_at: new Date(one.finished_at),
-    })),
-    depends_on: job.depends_on.map(toDependency),
-    dependents: job.dependents.map(toDependency),
-  };
+  const { rows } = await db.query<Row>(READ_JOBS, [ids]);
+  return new Map(
+    rows.map((job) => [
+      job.id,
+      {
+        ...job,
+        executions: job.executions.map(toExecution),
+        depends_on: job.depends_on.map(toDependency),
+        dependents: job.dependents.map(toDependency),
+      },
+    ]),
+  );
 }
+
+const toExecution = (one: AsJson<Execution>): Execution => ({
+  ...one,
+  started_at: new Date(one.started_at),
+  finished_at: new Date(one.finished_at),
+});
 
 const toDependency = ({ satisfied_at: at, ...rest }: AsJson<DependencyRow>): DependencyRow => ({
   ...rest,

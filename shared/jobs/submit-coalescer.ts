@@ -1,3 +1,4 @@
+import { Coalescer, type CoalescerOptions } from '../coalescer.js';
 import { HoldfastError } from '../errors.js';
 import type { Installation } from '../installation.js';
 import { needsOwnStatement, type NewJob, type SubmittedJob } from './new-job.js';
@@ -9,55 +10,24 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-export interface CoalescerOptions {
-  /** Jobs in one INSERT at most. Default 500. */
-  readonly maxBatch?: number;
-  /** INSERTs under way at once. Default 2: one commits while the next one fills. */
-  readonly maxInFlight?: number;
-}
+/** Jobs in one INSERT at most; and while one commits the next one fills. */
+const DEFAULTS: CoalescerOptions = { maxBatch: 500, maxInFlight: 2 };
 
-/**
- * Lets concurrent single submits share one INSERT and one COMMIT. There is no timer: a submit that finds a statement
- * free goes at the end of this turn of the event loop; else it goes with all that came meanwhile, as soon as one ends.
- * So the linger is nothing when idle, and at most one commit under load.
- */
+/** Lets concurrent single submits share one INSERT and one COMMIT. */
 export class SubmitCoalescer {
-  private waiting: Waiting[] = [];
-  private inFlight = 0;
-  private isScheduled = false;
-  private readonly maxBatch: number;
-  private readonly maxInFlight: number;
+  private readonly coalescer: Coalescer<Waiting>;
 
   constructor(
     private readonly installation: Installation,
-    options: CoalescerOptions = {},
+    options: Partial<CoalescerOptions> = {},
   ) {
-    this.maxBatch = options.maxBatch ?? 500;
-    this.maxInFlight = options.maxInFlight ?? 2;
+    this.coalescer = new Coalescer((batch) => this.flush(batch), { ...DEFAULTS, ...options });
   }
 
   /** Resolves when the job is committed. Throws what submitJobs throws, for this job alone. */
   async submit(job: NewJob): Promise<SubmittedJob> {
     if (needsOwnStatement(job)) return only(await submitJobs(this.installation, [job]));
-    return new Promise((resolve, reject) => {
-      this.waiting.push({ job, resolve, reject });
-      this.schedule();
-    });
-  }
-
-  private schedule(): void {
-    if (this.isScheduled || this.inFlight >= this.maxInFlight || this.waiting.length === 0) return;
-    this.isScheduled = true;
-    setImmediate(() => {
-      this.isScheduled = false;
-      const batch = this.waiting.splice(0, this.maxBatch);
-      this.inFlight++;
-      void this.flush(batch).finally(() => {
-        this.inFlight--;
-        this.schedule();
-      });
-      this.schedule();
-    });
+    return new Promise((resolve, reject) => this.coalescer.add({ job, resolve, reject }));
   }
 
   /** A row that cannot be stored must fail alone: the batch is halved until it does. */

@@ -62,6 +62,33 @@ describe('single submits at the same time', () => {
     expect(await count()).toBe(16);
   });
 
+  test('of many kinds are stored in the order in which they came', async () => {
+    const metadata = { from: 'import' };
+    const jobs = Array.from({ length: 40 }, (_, n) =>
+      job({
+        payload: { n },
+        ...(n % 3 === 0 ? { priority: 90 } : {}),
+        ...(n % 4 < 2 ? { queue: 'mail', metadata } : {}),
+        ...(n % 5 === 0 ? { delayMs: 60_000, tags: [`n-${n}`] } : {}),
+      }),
+    );
+    const submitted = await submitJobs(db.installation, jobs);
+    const rows = await db.sql(
+      `SELECT id, (payload ->> 'n')::int AS n, priority, queue, metadata, tags, scheduled_at > now() AS later FROM jobs ORDER BY id`,
+    );
+    expect(rows).toEqual(
+      jobs.map(({ priority = 50, queue = 'default', metadata: own = null, tags = null }, n) => ({
+        id: submitted[n]!.id,
+        n,
+        priority,
+        queue,
+        metadata: own,
+        tags,
+        later: n % 5 === 0 ? true : null,
+      })),
+    );
+  });
+
   test('whose COMMIT is unknown are not repeated, and their callers are told', async () => {
     const cutOff = withQuery(async (run, text, values) => {
       await run(text, values);
