@@ -30,12 +30,15 @@ export class ClaimLedger {
       this.unsettled.set(job.batchNo, left);
       return;
     }
-    if (this.unsettled.delete(job.batchNo)) this.finished.add(job.batchNo);
+    if (this.unsettled.delete(job.batchNo) && !this.leaving.has(job.batchNo)) this.finished.add(job.batchNo);
   }
 
-  /** The finished batches, to be forgotten in PostgreSQL. Then `drop` them, or `giveBack` those that could not be. */
-  takeFinished(): number[] {
-    const batchNos = [...this.finished];
+  /**
+   * The batches to be forgotten in PostgreSQL: those that are finished, and those that `settling` finishes, for a statement
+   * that settles these jobs at the same time. Then `drop` them, or `giveBack` those that could not be.
+   */
+  takeFinished(settling: readonly ClaimedJob[] = []): number[] {
+    const batchNos = [...this.finished, ...this.findFinishedBy(settling)];
     this.finished.clear();
     for (const batchNo of batchNos) this.leaving.add(batchNo);
     return batchNos;
@@ -48,8 +51,14 @@ export class ClaimLedger {
   giveBack(batchNos: readonly number[]): void {
     for (const batchNo of batchNos) {
       this.leaving.delete(batchNo);
-      this.finished.add(batchNo);
+      if (!this.unsettled.has(batchNo)) this.finished.add(batchNo);
     }
+  }
+
+  private findFinishedBy(settling: readonly ClaimedJob[]): number[] {
+    const counts = new Map<number, number>();
+    for (const { batchNo } of settling) counts.set(batchNo, (counts.get(batchNo) ?? 0) + 1);
+    return [...counts].filter(([batchNo, count]) => this.unsettled.get(batchNo) === count).map(([no]) => no);
   }
 
   isKnown(batchNo: number): boolean {

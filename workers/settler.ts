@@ -172,21 +172,21 @@ export class Settler {
 
   private async settleOnce(outcomes: readonly Outcome[]): Promise<void> {
     const { installation, workerId, ledger, isDeadLetterEnabled, maxResultBytes } = this.options;
-    const finishedBatches = ledger.takeFinished();
+    const isCompletion = outcomes[0]?.kind === 'completed';
+    const finishedBatches = isCompletion ? ledger.takeFinished(outcomes.map(({ job }) => job)) : [];
     let settlement: Settlement;
+    let before: Outcome[] = [];
     try {
       const options = { finishedBatches, isDeadLetterEnabled, maxResultBytes };
       settlement = await settleOutcomes(installation.db, workerId, outcomes, options);
+      const unmatched = without(outcomes, settlement.settled);
+      if (unmatched.length > 0) before = await this.explainUnmatched(unmatched);
     } catch (error) {
       ledger.giveBack(finishedBatches);
       throw error;
     }
-    if (outcomes[0]?.kind === 'completed') ledger.drop(finishedBatches);
-    else ledger.giveBack(finishedBatches);
-    const { settled } = settlement;
-    const before =
-      settled.length < outcomes.length ? await this.explainUnmatched(without(outcomes, settled)) : [];
-    this.finish(outcomes, [...settled, ...before]);
+    this.finish(outcomes, [...settlement.settled, ...before]);
+    ledger.drop(finishedBatches);
     await this.afterCommit(settlement, before);
   }
 
@@ -233,6 +233,7 @@ export class Settler {
 }
 
 function without(outcomes: readonly Outcome[], some: readonly Outcome[]): Outcome[] {
+  if (some.length === outcomes.length) return [];
   const left = new Set(outcomes);
   for (const outcome of some) left.delete(outcome);
   return [...left];
