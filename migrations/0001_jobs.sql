@@ -58,7 +58,7 @@ CREATE TABLE jobs (
   CONSTRAINT jobs_failure_has_error_class CHECK (status NOT IN ('failed', 'cancelled') OR error_class IS NOT NULL)
 ) WITH (
   -- Room on the page for the claimed and the settled version of a row.
-  fillfactor = 50,
+  fillfactor = 45,
   autovacuum_vacuum_scale_factor = 0.02,
   autovacuum_vacuum_threshold = 5000,
   autovacuum_vacuum_insert_scale_factor = 0.1,
