@@ -1,44 +1,78 @@
+import { monotonicMs } from './time/monotonic.js';
+
 export interface CoalescerOptions {
   /** Calls in one batch at most. */
   readonly maxBatch: number;
   /** Batches under way at once. */
   readonly maxInFlight: number;
+  /** For calls that nobody waits for: fewer than `enough` go no sooner than this many milliseconds after the last ones. */
+  readonly spacing?: { readonly enough: number; readonly ms: number };
+  /** Called when a batch has ended. */
+  readonly afterBatch?: () => void;
 }
 
 /**
- * Lets concurrent calls share one statement. There is no timer: a call that finds a place free goes at the end of this turn
- * of the event loop; else it goes with all that came meanwhile, as soon as a batch ends. So the linger is nothing when idle,
- * and at most one statement under load.
+ * Lets concurrent calls share one statement. A call that finds a place free goes at the end of this turn of the event loop;
+ * else it goes with all that came meanwhile, as soon as a batch ends. So the linger is nothing when idle, and at most one
+ * statement under load; with `spacing` that and a moment more.
  */
 export class Coalescer<Call> {
   private waiting: Call[] = [];
   private inFlight = 0;
-  private isScheduled = false;
+  private scheduled: { cancel(): void } | undefined;
+  private lastStartMs = -Infinity;
 
   /** `run` answers each call by itself, and never throws. */
   constructor(
-    private readonly run: (batch: Call[]) => Promise<void>,
+    private readonly run: (batch: Call[]) => Promise<unknown>,
     private readonly options: CoalescerOptions,
   ) {}
 
+  get isIdle(): boolean {
+    return this.waiting.length === 0 && this.inFlight === 0;
+  }
+
   add(call: Call): void {
     this.waiting.push(call);
+    // Whatever linger was decided for fewer of them.
+    if (this.waiting.length === this.options.spacing?.enough) this.unschedule();
     this.schedule();
   }
 
   private schedule(): void {
-    const { maxBatch, maxInFlight } = this.options;
-    if (this.isScheduled || this.inFlight >= maxInFlight || this.waiting.length === 0) return;
-    this.isScheduled = true;
-    setImmediate(() => {
-      this.isScheduled = false;
-      const batch = this.waiting.splice(0, maxBatch);
-      this.inFlight++;
-      void this.run(batch).finally(() => {
-        this.inFlight--;
-        this.schedule();
-      });
+    if (this.scheduled || this.inFlight >= this.options.maxInFlight || this.waiting.length === 0) return;
+    const start = () => this.startNext();
+    const lingerMs = this.lingerMs();
+    if (lingerMs > 0) {
+      const timer = setTimeout(start, lingerMs);
+      this.scheduled = { cancel: () => clearTimeout(timer) };
+    } else {
+      const immediate = setImmediate(start);
+      this.scheduled = { cancel: () => clearImmediate(immediate) };
+    }
+  }
+
+  private lingerMs(): number {
+    const { spacing } = this.options;
+    if (!spacing || this.waiting.length >= spacing.enough) return 0;
+    return this.lastStartMs + spacing.ms - monotonicMs();
+  }
+
+  private unschedule(): void {
+    this.scheduled?.cancel();
+    this.scheduled = undefined;
+  }
+
+  private startNext(): void {
+    this.scheduled = undefined;
+    const batch = this.waiting.splice(0, this.options.maxBatch);
+    this.inFlight++;
+    this.lastStartMs = monotonicMs();
+    void this.run(batch).finally(() => {
+      this.inFlight--;
       this.schedule();
+      this.options.afterBatch?.();
     });
+    this.schedule();
   }
 }

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { Coalescer } from '../shared/coalescer.js';
 import { messageOf } from '../shared/errors.js';
 import { groupBy } from '../shared/group-by.js';
 import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
@@ -25,9 +26,10 @@ export interface SettlerOptions {
   readonly maxWaiting: number;
 }
 
-const MAX_BATCH = 500;
 /** While some commit the next ones fill; more would only contend (docs/performance.md). */
-const MAX_IN_FLIGHT = 4;
+const BATCHES = { maxBatch: 500, maxInFlight: 4 };
+/** Nobody waits for a settle: a few linger for more, so that commits leave the disk to claims and submits. */
+const SPACING = { enough: 50, ms: 5 };
 /** A finished batch whose deletion found no settle to ride on. */
 const FORGET_AFTER_MS = 50;
 
@@ -36,15 +38,16 @@ const FORGET_AFTER_MS = 50;
  * returned is dropped while the process lives.
  */
 export class Settler {
-  private waiting: Outcome[] = [];
+  private readonly coalescer: Coalescer<Outcome>;
   private readonly unsettled = new Set<ClaimedJob>();
-  private inFlight = 0;
-  private isScheduled = false;
   private forgetTimer: NodeJS.Timeout | undefined;
   private readonly idleWaiters: (() => void)[] = [];
   private isAbandoned = false;
 
-  constructor(private readonly options: SettlerOptions) {}
+  constructor(private readonly options: SettlerOptions) {
+    const how = { ...BATCHES, spacing: SPACING, afterBatch: () => this.tellIdle() };
+    this.coalescer = new Coalescer((batch) => this.settleAll(batch), how);
+  }
 
   /** Too much waits for PostgreSQL: take no more jobs. */
   get isFull(): boolean {
@@ -52,9 +55,8 @@ export class Settler {
   }
 
   add(outcome: Outcome): void {
-    this.waiting.push(outcome);
     this.unsettled.add(outcome.job);
-    this.schedule();
+    this.coalescer.add(outcome);
   }
 
   /** Jobs whose outcomes wait to be recorded. */
@@ -70,7 +72,7 @@ export class Settler {
 
   /** Resolves when every outcome given so far is recorded. */
   async whenIdle(): Promise<void> {
-    if (this.unsettled.size === 0 && this.inFlight === 0) return;
+    if (this.isIdle) return;
     await new Promise<void>((resolve) => this.idleWaiters.push(resolve));
   }
 
@@ -100,27 +102,18 @@ export class Settler {
     );
   }
 
-  private schedule(): void {
-    if (this.isScheduled || this.inFlight >= MAX_IN_FLIGHT || this.waiting.length === 0) return;
-    this.isScheduled = true;
-    setImmediate(() => {
-      this.isScheduled = false;
-      const batch = this.waiting.splice(0, MAX_BATCH);
-      if (batch.length === 0) return;
-      this.inFlight++;
-      const kinds = groupBy(batch, ({ kind }) => kind);
-      void Promise.all([...kinds.values()].map((alike) => this.settle(alike))).finally(() => {
-        this.inFlight--;
-        this.schedule();
-        this.tellIdle();
-      });
-      this.schedule();
-    });
+  private get isIdle(): boolean {
+    return this.unsettled.size === 0 && this.coalescer.isIdle;
   }
 
   private tellIdle(): void {
-    if (this.unsettled.size > 0 || this.inFlight > 0) return;
+    if (!this.isIdle) return;
     for (const resolve of this.idleWaiters.splice(0)) resolve();
+  }
+
+  private async settleAll(batch: readonly Outcome[]): Promise<void> {
+    const kinds = groupBy(batch, ({ kind }) => kind);
+    await Promise.all([...kinds.values()].map((alike) => this.settle(alike)));
   }
 
   /** Settles outcomes of one kind, again and again until they are; a batch that cannot be is halved. */

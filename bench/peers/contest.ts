@@ -91,6 +91,7 @@ async function repeatable(
     );
   }
   if (parts.includes('latency')) {
+    await one.empty();
     const idle = await measureIdlePickUp(one, IDLE_SAMPLES);
     const steady = await measureSteadyPickUp(one);
     results.idle.push(idle);
