@@ -13,7 +13,7 @@ const SHAPES = {
   drain: { batchSize: 500, localConcurrency: 3, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 },
   idle: { batchSize: 1, localConcurrency: 4, pollingIntervalSeconds: 0.5 },
   steady: { batchSize: 100, localConcurrency: 4, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 },
-  slots: { batchSize: 1, localConcurrency: SLOTS, pollingIntervalSeconds: 0.5 },
+  slots: { batchSize: 1, localConcurrency: SLOTS, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 },
 };
 
 /** @type {import('./system.js').System} */
