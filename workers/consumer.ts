@@ -45,6 +45,8 @@ export class Consumer implements Service {
   private readonly pause = new InterruptibleWait();
   private readonly claims = new Set<Promise<void>>();
   private loop: Promise<void> | undefined;
+  /** A poll besides what Redis brings. */
+  private polling: Promise<unknown> | undefined;
   private isStopping = false;
   private isRedisAway = false;
   /** Until a take has succeeded again. */
@@ -72,7 +74,7 @@ export class Consumer implements Service {
     this.pause.interrupt();
     this.options.slots.interrupt();
     await this.loop;
-    await Promise.all(this.claims);
+    await Promise.all([...this.claims, this.polling]);
     await this.taker?.returnAll().catch(() => undefined);
   }
 
@@ -118,7 +120,15 @@ export class Consumer implements Service {
     if (ids !== null) this.launch(ids);
     else if (this.claims.size === 0) taker.lookForStrayIds();
     // Also while Redis brings a little all the time: what it forgot must not wait until that ends.
-    if (taker.isDrained && this.poller.isDue && !this.isStopping) await this.poll(POLL_READY_FOR_MS);
+    if (taker.isDrained && this.poller.isDue && !this.isStopping) await this.pollBesides();
+  }
+
+  /** A poll may be slow, under an old snapshot for one: as long as there are slots besides, what Redis brings does not wait for it. */
+  private pollBesides(): Promise<unknown> | undefined {
+    const half = this.options.slots.free >> 1;
+    if (half === 0) return this.poll(POLL_READY_FOR_MS);
+    this.polling ??= this.poll(POLL_READY_FOR_MS, half).finally(() => (this.polling = undefined));
+    return undefined;
   }
 
   private async waitForOne(taker: Taker): Promise<string[] | null> {
@@ -135,8 +145,8 @@ export class Consumer implements Service {
     if (found === 0) await this.rest(jitter(Math.min(pollIntervalMs, MOST_POLL_MS_WITHOUT_REDIS)));
   }
 
-  private async poll(readyForMs: number): Promise<number> {
-    const jobs = await this.poller.poll(MAX_BATCH, readyForMs);
+  private async poll(readyForMs: number, most = MAX_BATCH): Promise<number> {
+    const jobs = await this.poller.poll(Math.min(most, MAX_BATCH), readyForMs);
     for (const job of jobs) this.runInSlot(job);
     return jobs.length;
   }
