@@ -27,11 +27,11 @@ afterAll(() => db.close());
 
 /** Runs one job whose handler is `act`, and waits until it is told of. Returns its id. */
 async function runOnce(act: (ctx: JobContext) => unknown, maxRetries = 3): Promise<number> {
-  const job = actJob('own', (_payload, ctx) => act(ctx));
+  // A retry may come at once, full jitter begins at zero; here none does. A job's own policy goes before the worker's.
+  const retry = { baseDelayMs: 1e9, maxDelayMs: 1e9 };
+  const job = { ...actJob('own', (_payload, ctx) => act(ctx)), retry };
   const { id } = await client.submit(job, {}, { maxRetries });
-  // A retry may come at once, full jitter begins at zero; here none does.
-  const retryPolicy = { baseDelayMs: 1e9, maxDelayMs: 1e9 };
-  worker = createWorker({ installation: db.installation, jobs: [job], retryPolicy });
+  worker = createWorker({ installation: db.installation, jobs: [job] });
   await worker.start();
   await eventually('it is told of', () => told.length > 0);
   return id;
