@@ -55,10 +55,14 @@ export type Run = Record<string, unknown> & { readonly payloads: unknown[] };
 export function toRuns(jobs: readonly NewJob[], defaults: JobDefaults): Run[] {
   const runs: Run[] = [];
   let first: NewJob | undefined;
+  let payloads: unknown[] = [];
   for (const job of jobs) {
-    const payload = job.payload ?? {};
-    if (first && isAlike(first, job)) runs.at(-1)?.payloads.push(payload);
-    else runs.push({ ...toCommon((first = job), defaults), payloads: [payload] });
+    if (!first || !isAlike(first, job)) {
+      first = job;
+      payloads = [];
+      runs.push({ ...toCommon(job, defaults), payloads });
+    }
+    payloads.push(job.payload ?? {});
   }
   return runs;
 }

@@ -70,3 +70,9 @@ export const release = (end: AttemptEnd, note: string): Outcome => ({
 
 /** Names an attempt: the key under which the settle statements find what belongs to a row, and half of their fence. */
 export const attemptKey = (job: Pick<ClaimedJob, 'id' | 'attempt'>): string => `${job.id}:${job.attempt}`;
+
+/** In this order everybody locks the rows of several attempts; of two attempts of one job the later one stands last. */
+export const inLockOrder = (
+  a: Pick<ClaimedJob, 'id' | 'attempt'>,
+  b: Pick<ClaimedJob, 'id' | 'attempt'>,
+): number => a.id - b.id || a.attempt - b.attempt;

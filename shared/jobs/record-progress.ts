@@ -1,5 +1,6 @@
 import type { Database } from '../postgres/create-database.js';
 import { toNumberArray } from '../postgres/number-array.js';
+import { inLockOrder } from './outcome.js';
 import { FENCE, PLACE } from './settle-statement.js';
 
 export interface Progress {
@@ -20,7 +21,7 @@ export async function recordProgress(
   workerId: string,
   reports: readonly Progress[],
 ): Promise<void> {
-  const inOrder = reports.toSorted((a, b) => a.id - b.id || a.attempt - b.attempt);
+  const inOrder = reports.toSorted(inLockOrder);
   const arrayOf = (pick: (report: Progress) => number) => toNumberArray(inOrder.map(pick));
   await db.query(RECORD_PROGRESS, [
     arrayOf(({ id }) => id),

@@ -1,6 +1,6 @@
 import { toNumberArray } from '../postgres/number-array.js';
 import type { QueryTarget } from '../postgres/query-target.js';
-import { attemptKey, type AttemptError, type Outcome } from './outcome.js';
+import { attemptKey, inLockOrder, type AttemptError, type Outcome } from './outcome.js';
 import { isWithin, MOST_BYTES_TOGETHER } from './storable-json.js';
 
 /** What a settle statement did. */
@@ -75,7 +75,7 @@ export function toBatch<Kind extends Outcome>(
   unordered: readonly Kind[],
   describe: (outcome: Kind) => Record<string, unknown> | undefined,
 ): SettleBatch<Kind> {
-  const outcomes = unordered.toSorted((a, b) => a.job.id - b.job.id || a.job.attempt - b.job.attempt);
+  const outcomes = unordered.toSorted((a, b) => inLockOrder(a.job, b.job));
   // Put together by hand: an object of hundreds of keys that are never the same twice is dear to make.
   const details: string[] = [];
   for (const outcome of outcomes) {

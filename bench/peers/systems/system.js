@@ -19,7 +19,6 @@
  *
  * @typedef {object} WorkerOptions
  * @property {Profile} profile
- * @property {number} processes How many worker processes share the work.
  * @property {(payload: Payload) => Promise<void> | void} handle
  *
  * @typedef {object} Inspector

@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from '@jest/globals';
 import { ReadCoalescer } from '../../../shared/jobs/read-coalescer.js';
 import { submitJobs } from '../../../shared/jobs/submit-jobs.js';
-import type { Database } from '../../../shared/postgres/create-database.js';
+import { counted, withQuery } from '../../support/spied-queries.js';
 import { createTestInstallation, type TestInstallation } from '../../support/test-installation.js';
 
 const db: TestInstallation = await createTestInstallation({ redis: false });
@@ -13,16 +13,11 @@ const submitted = await submitJobs(
 );
 
 test('looks at the same time share few statements, and each gets its own job', async () => {
-  let statements = 0;
-  const { db: real } = db.installation;
-  const query = ((text: string, values?: unknown[]) => {
-    statements++;
-    return real.query(text, values);
-  }) as Database['query'];
-  const reader = new ReadCoalescer({ ...real, query });
+  const { db: spied, statements } = counted(db.installation.db);
+  const reader = new ReadCoalescer(spied);
   const jobs = await Promise.all(submitted.map(({ id }) => reader.read(id)));
   expect(jobs.map((job) => job?.payload)).toEqual(submitted.map((_, n) => ({ n })));
-  expect(statements).toBe(3);
+  expect(statements()).toBe(3);
 });
 
 test('a job asked for twice is given to both, one that does not exist is null', async () => {
@@ -35,11 +30,11 @@ test('a job asked for twice is given to both, one that does not exist is null', 
 });
 
 test('what goes wrong is told to all who asked, and the next look works', async () => {
-  const { db: real } = db.installation;
   let isBroken = true;
-  const query = ((text: string, values?: unknown[]) =>
-    isBroken ? Promise.reject(new Error('broken')) : real.query(text, values)) as Database['query'];
-  const reader = new ReadCoalescer({ ...real, query });
+  const spied = withQuery(db.installation.db, (run, text, values) =>
+    isBroken ? Promise.reject(new Error('broken')) : run(text, values),
+  );
+  const reader = new ReadCoalescer(spied);
   const answers = await Promise.allSettled(submitted.slice(0, 3).map(({ id }) => reader.read(id)));
   expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
   isBroken = false;

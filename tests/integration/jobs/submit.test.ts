@@ -9,6 +9,7 @@ import { submitJobs, submitJobsIn } from '../../../shared/jobs/submit-jobs.js';
 import type { Database } from '../../../shared/postgres/create-database.js';
 import { PostgresError } from '../../../shared/postgres/postgres-error.js';
 import { startProxyTo } from '../../support/tcp-proxy.js';
+import { counted, withQuery } from '../../support/spied-queries.js';
 import { createTestInstallation, type TestInstallation } from '../../support/test-installation.js';
 
 const db: TestInstallation = await createTestInstallation({ redis: false });
@@ -18,28 +19,16 @@ afterAll(() => db.close());
 const job = (overrides: Partial<NewJob> = {}): NewJob => ({ jobType: 'mail', payload: {}, ...overrides });
 const count = async () => (await db.sql<{ n: number }>('SELECT count(*) AS n FROM jobs'))[0]!.n;
 
-/** The same installation, with its queries counted, or answered by somebody else. */
-function withQuery(
-  query: (run: Database['query'], text: string, values?: unknown[]) => Promise<unknown>,
-): Installation {
-  const { db: real } = db.installation;
-  const spied = ((text: string, values?: unknown[]) =>
-    query(real.query.bind(real), text, values)) as Database['query'];
-  return { ...db.installation, db: { ...real, query: spied } };
-}
+const installationWith = (spied: Database): Installation => ({ ...db.installation, db: spied });
 
 describe('single submits at the same time', () => {
   test('share few INSERTs, and each caller gets the id of its own job', async () => {
-    let statements = 0;
-    const counted = withQuery((run, text, values) => {
-      statements++;
-      return run(text, values);
-    });
-    const coalescer = new SubmitCoalescer(counted, { maxBatch: 100 });
+    const { db: spied, statements } = counted(db.installation.db);
+    const coalescer = new SubmitCoalescer(installationWith(spied), { maxBatch: 100 });
     const jobs = await Promise.all(
       Array.from({ length: 300 }, (_, n) => coalescer.submit(job({ payload: { n } }))),
     );
-    expect(statements).toBeLessThan(30);
+    expect(statements()).toBeLessThan(30);
     const rows = await db.sql<{ id: number; n: number }>(`SELECT id, (payload ->> 'n')::int AS n FROM jobs`);
     expect(new Map(rows.map(({ id, n }) => [n, id]))).toEqual(new Map(jobs.map(({ id }, n) => [n, id])));
   });
@@ -90,19 +79,21 @@ describe('single submits at the same time', () => {
   });
 
   test('whose COMMIT is unknown are not repeated, and their callers are told', async () => {
-    const cutOff = withQuery(async (run, text, values) => {
+    const cutOff = withQuery(db.installation.db, async (run, text, values) => {
       await run(text, values);
       throw new PostgresError(new Error('Connection terminated unexpectedly'), true);
     });
-    await expect(new SubmitCoalescer(cutOff).submit(job())).rejects.toMatchObject({
+    await expect(new SubmitCoalescer(installationWith(cutOff)).submit(job())).rejects.toMatchObject({
       code: 'outcome_unknown',
     });
     expect(await count()).toBe(1);
   });
 
   test('that never reached PostgreSQL are refused as such', async () => {
-    const away = withQuery(() => Promise.reject(new PostgresError(new Error('connect ECONNREFUSED'), false)));
-    await expect(new SubmitCoalescer(away).submit(job())).rejects.toMatchObject({
+    const away = withQuery(db.installation.db, () =>
+      Promise.reject(new PostgresError(new Error('connect ECONNREFUSED'), false)),
+    );
+    await expect(new SubmitCoalescer(installationWith(away)).submit(job())).rejects.toMatchObject({
       code: 'postgres_unavailable',
     });
   });

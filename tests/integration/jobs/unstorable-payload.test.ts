@@ -6,7 +6,7 @@ import { defineJob } from '../../../shared/jobs/define-job.js';
 import type { NewJob } from '../../../shared/jobs/new-job.js';
 import { SubmitCoalescer } from '../../../shared/jobs/submit-coalescer.js';
 import { submitJobs, submitJobsIn } from '../../../shared/jobs/submit-jobs.js';
-import type { Database } from '../../../shared/postgres/create-database.js';
+import { counted } from '../../support/spied-queries.js';
 import { createTestInstallation, type TestInstallation } from '../../support/test-installation.js';
 
 /** What JSON or PostgreSQL cannot hold, or is too large, is refused: that job alone, and it is said why. */
@@ -47,14 +47,9 @@ const UNSTORABLE: [string, unknown, RegExp][] = [
 ];
 
 /** The same installation, with its statements counted. */
-function counted(): { installation: Installation; statements: () => number } {
-  let statements = 0;
-  const { db: real } = db.installation;
-  const query = ((text: string, values?: unknown[]) => {
-    statements++;
-    return real.query(text, values);
-  }) as Database['query'];
-  return { installation: { ...limited, db: { ...real, query } }, statements: () => statements };
+function countedInstallation(): { installation: Installation; statements: () => number } {
+  const { db: spied, statements } = counted(limited.db);
+  return { installation: { ...limited, db: spied }, statements };
 }
 
 describe('a job whose payload is', () => {
@@ -71,7 +66,7 @@ describe('a job whose payload is', () => {
   });
 
   test.each(UNSTORABLE)('%s fails alone among 500, in few statements', async (_what, payload, reason) => {
-    const { installation, statements } = counted();
+    const { installation, statements } = countedInstallation();
     const coalescer = new SubmitCoalescer(installation);
     const answers = await Promise.allSettled(
       Array.from({ length: 500 }, (_, n) => coalescer.submit(job(n === 321 ? payload : { n }))),
@@ -115,7 +110,7 @@ describe('many jobs in one submit', () => {
   );
 
   test('are refused when they are too large together, before anything is sent', async () => {
-    const { installation, statements } = counted();
+    const { installation, statements } = countedInstallation();
     const roomy = { ...installation, jobDefaults: {} };
     const text = 'x'.repeat(1_000_000);
     await expect(
