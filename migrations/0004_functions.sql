@@ -32,26 +32,49 @@ $$;
 COMMENT ON FUNCTION get_ready_jobs IS 'Pending, due, dependencies met, queue not paused; highest priority first, then oldest. Reads only.';
 
 CREATE FUNCTION retry_failed_jobs(retry_delay_ms int DEFAULT 1000) RETURNS int
-LANGUAGE sql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  retried int;
+  keyed_id bigint;
+BEGIN
   WITH candidate AS (
     SELECT id FROM jobs j
-     WHERE error_class IS NOT NULL AND status = 'failed' AND retry_count < max_retries
+     WHERE error_class IS NOT NULL AND status = 'failed' AND retry_count < max_retries AND unique_key IS NULL
        AND NOT EXISTS (SELECT 1 FROM dead_letter_jobs d WHERE d.job_id = j.id AND d.status = 'open')
      ORDER BY id FOR UPDATE SKIP LOCKED
-  ), retried AS (
-    UPDATE jobs SET status = 'pending', retry_count = retry_count + 1, completed_at = NULL, worker_id = NULL,
-      scheduled_at = now() + retry_delay_ms * interval '1 millisecond', updated_at = clock_timestamp()
-    WHERE id IN (SELECT id FROM candidate) RETURNING 1
   )
-  SELECT count(*)::int FROM retried
-$$;
-COMMENT ON FUNCTION retry_failed_jobs IS 'Failed jobs with retries left and no open dead letter become pending again, due after the delay. Returns how many.';
+  UPDATE jobs SET status = 'pending', retry_count = retry_count + 1, completed_at = NULL, worker_id = NULL,
+    scheduled_at = now() + retry_delay_ms * interval '1 millisecond', updated_at = clock_timestamp()
+  WHERE id IN (SELECT id FROM candidate);
+  GET DIAGNOSTICS retried = ROW_COUNT;
 
+  -- One by one: of several with the same key the oldest runs, and a key may be taken between the look and the write.
+  FOR keyed_id IN
+    SELECT j.id FROM jobs j
+     WHERE j.error_class IS NOT NULL AND j.status = 'failed' AND j.retry_count < j.max_retries AND j.unique_key IS NOT NULL
+       AND NOT EXISTS (SELECT 1 FROM dead_letter_jobs d WHERE d.job_id = j.id AND d.status = 'open')
+       AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.unique_key = j.unique_key AND o.completed_at IS NULL)
+     ORDER BY j.id FOR UPDATE OF j SKIP LOCKED
+  LOOP
+    BEGIN
+      UPDATE jobs SET status = 'pending', retry_count = retry_count + 1, completed_at = NULL, worker_id = NULL,
+        scheduled_at = now() + retry_delay_ms * interval '1 millisecond', updated_at = clock_timestamp()
+      WHERE id = keyed_id;
+      retried := retried + 1;
+    EXCEPTION WHEN unique_violation THEN
+      NULL;
+    END;
+  END LOOP;
+  RETURN retried;
+END $$;
+COMMENT ON FUNCTION retry_failed_jobs IS 'Failed jobs with retries left and no open dead letter become pending again, due after the delay; left out are those whose unique key an unfinished job has. Returns how many.';
+
+-- priority is null where it is not given: then a replaced job keeps the one it has.
 CREATE FUNCTION submit_job(
   job_type text,
   payload jsonb DEFAULT '{}',
   queue text DEFAULT 'default',
-  priority int DEFAULT 50,
+  priority int DEFAULT NULL,
   max_retries int DEFAULT 3,
   timeout_ms int DEFAULT 300000,
   scheduled_at timestamptz DEFAULT NULL,
@@ -60,19 +83,35 @@ CREATE FUNCTION submit_job(
   metadata jsonb DEFAULT NULL,
   tags text[] DEFAULT NULL,
   created_by text DEFAULT NULL,
-  unique_key text DEFAULT NULL
+  unique_key text DEFAULT NULL,
+  unique_policy text DEFAULT 'return_existing'
 ) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 DECLARE
   new_id bigint;
 BEGIN
+  IF unique_policy IS NULL OR unique_policy NOT IN ('return_existing', 'replace_payload') THEN
+    RAISE EXCEPTION 'unique_policy must be return_existing or replace_payload, not %', COALESCE(unique_policy, 'null')
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
   LOOP
     INSERT INTO jobs (job_type, payload, queue, priority, max_retries, timeout_ms, scheduled_at, metadata, tags, created_by, unique_key)
-    VALUES (submit_job.job_type, submit_job.payload, submit_job.queue, submit_job.priority, submit_job.max_retries,
+    VALUES (submit_job.job_type, submit_job.payload, submit_job.queue, COALESCE(submit_job.priority, 50), submit_job.max_retries,
             submit_job.timeout_ms, submit_job.scheduled_at, submit_job.metadata, submit_job.tags, submit_job.created_by,
             submit_job.unique_key)
     ON CONFLICT DO NOTHING RETURNING id INTO new_id;
     EXIT WHEN new_id IS NOT NULL;
+    -- The row lock decides between this and a claim. A time in the past would lie behind the promoter's cursor.
+    IF unique_policy = 'replace_payload' THEN
+      UPDATE jobs j SET payload = submit_job.payload, priority = COALESCE(submit_job.priority, j.priority),
+        scheduled_at = CASE WHEN submit_job.scheduled_at IS NULL THEN j.scheduled_at
+                            ELSE GREATEST(submit_job.scheduled_at, clock_timestamp()) END,
+        updated_at = clock_timestamp()
+      WHERE j.unique_key = submit_job.unique_key AND j.completed_at IS NULL AND j.status = 'pending'
+        AND j.job_type = submit_job.job_type
+      RETURNING id INTO new_id;
+      IF new_id IS NOT NULL THEN RETURN new_id; END IF;
+    END IF;
     SELECT id INTO new_id FROM jobs j WHERE j.unique_key = submit_job.unique_key AND j.completed_at IS NULL;
     IF new_id IS NOT NULL THEN RETURN new_id; END IF;
     -- The twin finished between the two statements: insert again.
@@ -83,7 +122,7 @@ BEGIN
   END IF;
   RETURN new_id;
 END $$;
-COMMENT ON FUNCTION submit_job IS 'Submits a job in the caller''s transaction; returns its id. With a unique_key that an unfinished job has: that job''s id.';
+COMMENT ON FUNCTION submit_job IS 'Submits a job in the caller''s transaction; returns its id. With a unique_key that an unfinished job has: that job''s id; with unique_policy replace_payload its payload is replaced while it waits.';
 
 CREATE FUNCTION cancel_job(job_id bigint, reason text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -107,37 +146,10 @@ BEGIN
       ON CONFLICT DO NOTHING;
     END IF;
   END IF;
-  IF job.has_dependents THEN PERFORM release_dependents(ARRAY[job.id]); END IF;
+  IF job.has_dependents THEN PERFORM release_transitively(ARRAY[job.id]); END IF;
   RETURN 'cancelled';
 END $$;
 COMMENT ON FUNCTION cancel_job IS 'Cancels a pending or running job. Returns cancelled, already_finished or not_found.';
-
-CREATE FUNCTION replay_dead_letter(
-  id bigint, new_payload jsonb DEFAULT NULL, reviewer text DEFAULT NULL, review_note text DEFAULT NULL
-) RETURNS bigint LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
-#variable_conflict use_column
-DECLARE
-  letter dead_letter_jobs;
-  replayed bigint;
-BEGIN
-  SELECT * INTO letter FROM dead_letter_jobs d WHERE d.id = replay_dead_letter.id FOR UPDATE;
-  IF NOT FOUND OR letter.status <> 'open' THEN RETURN letter.replayed_job_id; END IF;
-
-  -- The same row runs again, so that its children see it complete; only a job already pruned gets a new id.
-  -- scheduled_at is set for the promoter: nobody pushes after this commit.
-  UPDATE jobs SET status = 'pending', payload = COALESCE(new_payload, payload), retry_count = 0, lost_count = 0,
-    scheduled_at = clock_timestamp(), completed_at = NULL, worker_id = NULL, progress = NULL, updated_at = clock_timestamp()
-   WHERE id = letter.job_id AND status = 'failed' RETURNING jobs.id INTO replayed;
-  IF replayed IS NULL THEN
-    INSERT INTO jobs (job_type, queue, payload, metadata)
-    VALUES (letter.job_type, letter.queue, COALESCE(new_payload, letter.payload), jsonb_build_object('replay_of', letter.job_id))
-    RETURNING jobs.id INTO replayed;
-  END IF;
-  UPDATE dead_letter_jobs d SET status = 'replayed', reviewed_at = now(), reviewed_by = reviewer,
-    note = COALESCE(review_note, note), replayed_job_id = replayed WHERE d.id = letter.id;
-  RETURN replayed;
-END $$;
-COMMENT ON FUNCTION replay_dead_letter IS 'Runs a dead letter''s job again, optionally with a corrected payload. Returns the job''s id; a second call changes nothing.';
 
 -- What is this job doing, and why? One answer, for SQL, API and console alike.
 CREATE FUNCTION explain_job(job jobs, OUT state text, OUT reason text)
@@ -178,6 +190,6 @@ COMMENT ON VIEW job_states IS 'The derived state of each job (scheduled, blocked
 -- Down Migration
 
 DROP VIEW job_states;
-DROP FUNCTION explain_job(jobs), replay_dead_letter(bigint, jsonb, text, text), cancel_job(bigint, text),
-  submit_job(text, jsonb, text, int, int, int, timestamptz, bigint[], dependency_policy, jsonb, text[], text, text),
+DROP FUNCTION explain_job(jobs), cancel_job(bigint, text),
+  submit_job(text, jsonb, text, int, int, int, timestamptz, bigint[], dependency_policy, jsonb, text[], text, text, text),
   retry_failed_jobs(int), get_ready_jobs(int, text);
