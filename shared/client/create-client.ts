@@ -2,14 +2,17 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { z } from 'zod';
 import { HoldfastError } from '../errors.js';
 import { openInstallation, type Installation, type InstallationOptions } from '../installation.js';
+import { addDependencies } from '../jobs/add-dependencies.js';
 import { cancelJob } from '../jobs/cancel-job.js';
 import type { JobDefinition } from '../jobs/define-job.js';
 import { FINISHED } from '../jobs/job-state.js';
-import type { NewJob, SubmittedJob } from '../jobs/new-job.js';
+import type { Dependency, NewJob, SubmittedJob } from '../jobs/new-job.js';
 import { readJobOutcome, type JobDetail } from '../jobs/read-job.js';
 import { ReadCoalescer } from '../jobs/read-coalescer.js';
 import { SubmitCoalescer } from '../jobs/submit-coalescer.js';
 import { submitJobs, submitJobsIn } from '../jobs/submit-jobs.js';
+import type { DefinedSchedule } from '../schedules/define-schedule.js';
+import { upsertSchedules } from '../schedules/upsert-schedules.js';
 import type { QueryTarget } from '../postgres/query-target.js';
 
 export type ClientOptions = InstallationOptions | { readonly installation: Installation };
@@ -47,8 +50,21 @@ export interface Client {
   result<Result = unknown>(jobId: number, options?: { timeoutMs?: number }): Promise<Result>;
   /** The job with its attempts and the reason of its state; null when there is none. */
   get(jobId: number): Promise<JobDetail | null>;
+  /**
+   * Makes a pending job wait for further jobs.
+   *
+   * @throws HoldfastError `not_found`, `not_pending`, `validation_failed` when one of them does not exist, `dependency_cycle`
+   *   naming the jobs, `busy`
+   */
+  addDependencies(jobId: number, dependsOn: readonly Dependency[]): Promise<void>;
   /** @throws HoldfastError `not_found`, `already_finished`, `busy` */
   cancel(jobId: number, reason?: string): Promise<void>;
+  /**
+   * Stores schedules made by `defineSchedule`, as a worker with `schedules` does at its start; any number of processes may at once.
+   *
+   * @throws HoldfastError `validation_failed` naming the fields, `busy`
+   */
+  upsertSchedules(schedules: readonly DefinedSchedule[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -86,7 +102,9 @@ export async function createClient(options: ClientOptions): Promise<Client> {
     result: <Result>(jobId: number, { timeoutMs = 30_000 } = {}) =>
       awaitResult(installation, jobId, timeoutMs) as Promise<Result>,
     get: (jobId) => reader.read(jobId),
+    addDependencies: (jobId, dependsOn) => addDependencies(installation, jobId, dependsOn),
     cancel: (jobId, reason) => cancelJob(installation, jobId, reason),
+    upsertSchedules: (schedules) => upsertSchedules(installation, schedules),
     close: () => (ownsInstallation ? installation.close() : Promise.resolve()),
   };
 }
@@ -105,6 +123,11 @@ function toNewJob(job: JobDefinition, payload: unknown, options: Omit<SubmitOpti
       `the payload does not fit job type ${job.type}: ${summary}`,
       { details },
     );
+  }
+  if (options.uniquePolicy !== undefined && options.uniqueKey === undefined) {
+    const problem = 'must be given together with uniqueKey';
+    const details = [{ field: 'uniquePolicy', problem }];
+    throw new HoldfastError('validation_failed', `uniquePolicy ${problem}`, { details });
   }
   const { queue, priority, timeoutMs } = job;
   return {

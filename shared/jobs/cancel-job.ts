@@ -2,11 +2,13 @@ import { HoldfastError, messageOf } from '../errors.js';
 import type { Installation } from '../installation.js';
 import { isPostgresError } from '../postgres/postgres-error.js';
 import type { Database } from '../postgres/create-database.js';
-import { releaseDependents } from './release-dependents.js';
+import { lockTimeout } from '../postgres/lock-timeout.js';
+import { RELEASED_BY_CALLER, releaseDependents } from './release-dependents.js';
 
 const CANCEL_JOB = `
   SELECT cancel_job($1, $2) AS answer, j.job_type AS "jobType", j.queue
-    FROM (SELECT) AS one LEFT JOIN jobs j ON j.id = $1 WHERE (SELECT set_config('lock_timeout', '1s', true)) IS NOT NULL`;
+    FROM (SELECT) AS one LEFT JOIN jobs j ON j.id = $1 WHERE ${lockTimeout('1s')}
+     AND ${RELEASED_BY_CALLER}`;
 
 /**
  * Cancels a pending or running job; a running handler's signal is aborted within a second, wherever it runs.
@@ -27,8 +29,7 @@ export async function cancelJob(installation: Installation, id: number, reason?:
   if (answer === 'already_finished')
     throw new HoldfastError('already_finished', `job ${id} has already finished`);
   installation.events.emit('cancelled', { id, jobType, queue });
-  // The function released a bounded number of dependents in its own transaction; this does the rest and dispatches. The
-  // cancel is committed: a failure here is made good by the sweep, and must not be the answer.
+  // The cancel is committed: a failure here is made good by the sweep, and must not be the answer.
   await releaseDependents(installation, [id]).catch((error: unknown) =>
     installation.logger.warn('dependents were not released after a cancel; the sweep will', {
       error: messageOf(error),

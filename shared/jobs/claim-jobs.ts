@@ -1,3 +1,4 @@
+import { lockTimeout } from '../postgres/lock-timeout.js';
 import { toNumberArray } from '../postgres/number-array.js';
 import type { QueryTarget } from '../postgres/query-target.js';
 import {
@@ -22,9 +23,6 @@ export interface ClaimRequest {
  * Makes the worker the owner of one attempt of each of these jobs that is still to be had. By primary key, so that
  * neither backlog nor dead rows slow it. A condition on completed_at would let the planner pick jobs_unfinished, which
  * it believes empty right after a bulk load: `status` serves instead.
- *
- * set_config is evaluated once, before the first row: a short lock timeout for this transaction alone, without a second
- * statement. Nobody's open transaction on one row may hold up a batch.
  */
 const CLAIM_JOBS = `
   WITH claimed AS (
@@ -32,7 +30,7 @@ const CLAIM_JOBS = `
      WHERE id = ANY ($2::bigint[]) AND status = 'pending' AND unmet_dependencies = 0
        AND (scheduled_at IS NULL OR scheduled_at <= now())
        AND job_type = ANY ($3::text[]) AND (lost_count < $5 OR $6)
-       AND (SELECT set_config('lock_timeout', '300ms', true)) IS NOT NULL
+       AND ${lockTimeout('300ms')}
        AND queue <> ALL (ARRAY(SELECT name FROM queues WHERE paused_at IS NOT NULL))
        AND ${WORKER_IS_ALIVE}
     RETURNING ${CLAIMED_COLUMNS}

@@ -44,11 +44,16 @@ export function deadLetterJobs(
   return runSettle(db, DEAD_LETTER_JOBS, workerId, batch, [isDeadLetterEnabled]);
 }
 
-/** Groups alike errors: the message without what differs from job to job (numbers, ids, quoted values). */
+/** Groups alike errors of a job type: the message without what differs from job to job (numbers, ids, quoted values). */
 export function fingerprint(jobType: string, errorClass: string, message: string): string {
   const shape = message
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi, '<id>')
+    // Hexadecimal ids: long, with a digit and a letter, which no word has and no plain number.
+    .replace(/\b(?=\w*\d)(?=\w*[a-f])[0-9a-f]{8,}\b/gi, '<id>')
     .replace(/"[^"]*"|'[^']*'/g, '<value>')
     .replace(/\b0x[0-9a-f]+\b|\d+/gi, '<n>');
   return createHash('sha256').update(`${jobType}\n${errorClass}\n${shape}`).digest('hex').slice(0, 16);
 }
+
+/** `fingerprint(job_type, 'lost', 'poison')` in SQL, for who rescues a job whose type it does not know: one group per job type. */
+export const POISON_FINGERPRINT = `left(encode(sha256(convert_to(job_type || E'\\nlost\\npoison', 'UTF8')), 'hex'), 16)`;

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { QueryTarget } from '../postgres/query-target.js';
+import type { ParentJob } from './read-parents.js';
 import type { RetryPolicy } from './retry-policy.js';
 
 /** What a handler may log; lines are kept with the attempt in `job_executions`, capped. */
@@ -26,6 +27,12 @@ export interface JobContext<Result = unknown> {
   readonly log: JobLog;
   /** Reports how far the work is, 0 to 100; shown with the job within about a second. */
   readonly progress: (percent: number) => void;
+  /**
+   * The jobs that this one depended on, with what their handlers returned, oldest first.
+   *
+   * @throws PostgresError
+   */
+  readonly parents: () => Promise<readonly ParentJob[]>;
   /**
    * Completes the job inside the caller's own transaction: the handler's writes and the completion commit together or
    * not at all. What the handler returns afterwards is ignored.

@@ -13,41 +13,56 @@ export interface InsertedJob {
   readonly isReady: boolean;
 }
 
+const COLUMNS = `job_type, queue, priority, payload, max_retries, timeout_ms, scheduled_at, metadata, tags, created_by, unique_key,
+  idempotency_key, request_hash`;
+/** With the columns' own types: a default is a value of the domain and is not checked. `payload` stands for itself. */
+const FIELDS = `job_type job_type_name, queue queue_name, priority job_priority, max_retries counter, timeout_ms positive_ms,
+  scheduled_at timestamptz, delay_ms double precision, metadata jsonb, tags text[], created_by text, unique_key text,
+  idempotency_key text, request_hash text`;
+const QUEUE = `COALESCE(queue, 'default'::queue_name)`;
+const PRIORITY = 'COALESCE(priority, 50::job_priority)';
+const MAX_RETRIES = 'COALESCE(max_retries, 3::counter)';
+const TIMEOUT_MS = 'COALESCE(timeout_ms, 300000::positive_ms)';
+const SCHEDULED_AT = `COALESCE(scheduled_at, now() + delay_ms * interval '1 millisecond')`;
+/** $2 tells the trigger who dispatches; see jobs_announce. */
+const ANNOUNCED = `(SELECT CASE WHEN $2 THEN set_config('holdfast.dispatched_by', 'submitter', true) END OFFSET 0) AS announced`;
+
 /**
  * One INSERT for all of them. $1 has an object for each run of jobs that differ in nothing but their payloads: most batches
  * are one run, and then cost half of what an object for each job does (docs/performance.md). Ids are assigned in the order
- * of the jobs, since the sort runs before the defaults. JSON's null is no payload: a function, or NaN, became one. With the
- * columns' own types, and OFFSET 0, what a run has in common is checked once and not for each job.
- * $2 tells the trigger who dispatches; see jobs_announce.
+ * of the jobs, since the sort runs before the defaults. JSON's null is no payload: a function, or NaN, became one. With
+ * OFFSET 0, what a run has in common is checked once and not for each job.
  */
-const insertJobsWith = (onConflict: string) => `
+const INSERT_MANY = `
   WITH inserted AS (
-    INSERT INTO jobs (job_type, queue, priority, payload, max_retries, timeout_ms, scheduled_at, metadata, tags, created_by,
-                      unique_key, idempotency_key, request_hash)
+    INSERT INTO jobs (${COLUMNS})
     SELECT run.job_type, run.queue, run.priority, NULLIF(job.payload, 'null'), run.max_retries, run.timeout_ms, run.scheduled_at,
            run.metadata, run.tags, run.created_by, run.unique_key, run.idempotency_key, run.request_hash
-      FROM (SELECT CASE WHEN $2 THEN set_config('holdfast.dispatched_by', 'submitter', true) END OFFSET 0) AS announced,
-           (SELECT COALESCE(queue, 'default'::queue_name) AS queue, COALESCE(priority, 50::job_priority) AS priority,
-                   COALESCE(max_retries, 3::counter) AS max_retries, COALESCE(timeout_ms, 300000::positive_ms) AS timeout_ms,
-                   COALESCE(scheduled_at, now() + delay_ms * interval '1 millisecond') AS scheduled_at,
+      FROM ${ANNOUNCED},
+           (SELECT ${QUEUE} AS queue, ${PRIORITY} AS priority, ${MAX_RETRIES} AS max_retries, ${TIMEOUT_MS} AS timeout_ms,
+                   ${SCHEDULED_AT} AS scheduled_at,
                    job_type, payloads, metadata, tags, created_by, unique_key, idempotency_key, request_hash, ordinality
-              FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (
-                job_type job_type_name, payloads jsonb, queue queue_name, priority job_priority, max_retries counter,
-                timeout_ms positive_ms, scheduled_at timestamptz, delay_ms double precision, metadata jsonb, tags text[],
-                created_by text, unique_key text, idempotency_key text, request_hash text
-              )) WITH ORDINALITY
+              FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (payloads jsonb, ${FIELDS})) WITH ORDINALITY
             OFFSET 0) AS run,
            jsonb_array_elements(run.payloads) WITH ORDINALITY AS job (payload, ordinality)
      ORDER BY run.ordinality, job.ordinality
-    ${onConflict}
     RETURNING id, created_at, queue, priority, ready_at <= now() AS is_ready
   )
   SELECT json_agg(id) AS ids, created_at AS "createdAt", queue, priority, is_ready AS "isReady"
     FROM inserted GROUP BY created_at, queue, priority, is_ready`;
 
+/** One job, $1: without what many need, which made a submit to an idle system a fifth dearer (docs/performance.md). */
+const insertOne = (onConflict: string) => `
+  INSERT INTO jobs (${COLUMNS})
+  SELECT job_type, ${QUEUE}, ${PRIORITY}, NULLIF(payload, 'null'), ${MAX_RETRIES}, ${TIMEOUT_MS}, ${SCHEDULED_AT}, metadata, tags,
+         created_by, unique_key, idempotency_key, request_hash
+    FROM ${ANNOUNCED}, jsonb_to_record($1::jsonb) AS job (payload jsonb, ${FIELDS})
+  ${onConflict}
+  RETURNING json_build_array(id) AS ids, created_at AS "createdAt", queue, priority, ready_at <= now() AS "isReady"`;
+
 /** Without a key, a row that is in the way has the id that is next: an error, not a row left out that nobody misses. */
-const INSERT_PLAIN = insertJobsWith('');
-const INSERT_KEYED = insertJobsWith('ON CONFLICT DO NOTHING');
+const INSERT_ONE = insertOne('');
+const INSERT_KEYED = insertOne('ON CONFLICT DO NOTHING');
 
 export interface InsertSettings {
   /** The transaction is ours, and we dispatch after it; else the trigger announces the jobs. */
@@ -70,7 +85,8 @@ export async function insertJobs(
 ): Promise<InsertedJob[]> {
   const json = toJson(jobs, defaults);
   try {
-    const { rows } = await target.query(isKeyed ? INSERT_KEYED : INSERT_PLAIN, [json, isOwnCommit]);
+    const statement = jobs.length > 1 ? INSERT_MANY : isKeyed ? INSERT_KEYED : INSERT_ONE;
+    const { rows } = await target.query(statement, [json, isOwnCommit]);
     return inOrder(rows as InsertedGroup[]);
   } catch (error) {
     if (constraintOf(error) === 'jobs_pkey') throw idTaken(error);
@@ -91,10 +107,10 @@ function inOrder(groups: readonly InsertedGroup[]): InsertedJob[] {
 }
 
 /** What PostgreSQL did not take, and nothing that we look at explains. */
-function describeRefusal({ constraint, message }: PostgresError): FieldProblem {
+function describeRefusal({ constraint }: PostgresError): FieldProblem {
   if (constraint === 'queue_name_check')
     return { field: 'queue', problem: 'must match [a-z0-9][a-z0-9_.-]{0,62}' };
-  return { field: 'payload', problem: `or another value of it was refused: ${message}` };
+  return { field: 'payload', problem: 'or another value of it is one that PostgreSQL cannot store' };
 }
 
 /** Of a caller's own transaction, the driver's error comes as it is. */

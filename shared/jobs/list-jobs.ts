@@ -10,6 +10,7 @@ import {
 } from './find-listed.js';
 import type { JobState } from './job-state.js';
 import type { JobRow } from './read-job.js';
+import { shortJson } from '../postgres/short-json.js';
 import { readWithin } from './read-within.js';
 
 export interface ListRequest extends PageBounds {
@@ -17,12 +18,13 @@ export interface ListRequest extends PageBounds {
   readonly order: ListOrder;
 }
 
-/** A job in a list. Large payloads and results stay out of it; the job itself has them. */
+/** A job in a list. Large payloads, results and metadata stay out of it; the job itself has them. */
 export interface ListedJob extends JobRow {
   readonly state: JobState;
   readonly reason: string;
   readonly is_payload_omitted: boolean;
   readonly is_result_omitted: boolean;
+  readonly is_metadata_omitted: boolean;
 }
 
 export interface JobPage {
@@ -39,16 +41,11 @@ const PAGE_MS = 5_000;
 const COUNT_MS = 500;
 const COUNT_LIMIT = 10_000;
 
-/** pg_column_size looks at what is stored, without fetching it. */
-const LARGE = 16_384;
-const LISTED_COLUMNS = `j.id, j.queue, j.job_type, j.status, j.priority,
-  CASE WHEN pg_column_size(j.payload) <= ${LARGE} THEN j.payload END AS payload,
-  CASE WHEN pg_column_size(j.result) <= ${LARGE} THEN j.result END AS result,
-  pg_column_size(j.payload) > ${LARGE} AS is_payload_omitted,
-  COALESCE(pg_column_size(j.result) > ${LARGE}, false) AS is_result_omitted,
+const LISTED_COLUMNS = `j.id, j.queue, j.job_type, j.status, j.priority, ${shortJson('payload', 'j.')},
+  ${shortJson('result', 'j.')}, ${shortJson('metadata', 'j.')},
   j.error_message, j.error_class, j.attempt, j.retry_count, j.max_retries, j.timeout_ms, j.lost_count,
   j.unmet_dependencies, j.progress, j.scheduled_at, j.released_at, j.ready_at, j.started_at, j.completed_at, j.created_at,
-  j.updated_at, j.created_by, j.worker_id, j.metadata, j.tags, j.unique_key, e.state, e.reason`;
+  j.updated_at, j.created_by, j.worker_id, j.tags, j.unique_key, e.state, e.reason`;
 const READ_LISTED = `
   SELECT ${LISTED_COLUMNS} FROM jobs j CROSS JOIN LATERAL explain_job(j) e WHERE j.id = ANY ($1::bigint[])`;
 

@@ -47,7 +47,11 @@ export async function measureThroughput(db: Database): Promise<Throughput> {
   };
 }
 
-async function countCompleted(db: Database, hours: number) {
+/** Attempts that completed in the last so many hours; beyond the cap, what the planner makes of it. @throws PostgresError */
+export async function countCompleted(
+  db: Database,
+  hours: number,
+): Promise<{ readonly count: number; readonly isExact: boolean }> {
   const { rows } = await db.query<{ count: number }>(
     `SELECT count(*) AS count FROM (${FIND_COMPLETED}) AS completed`,
     [hours],

@@ -10,6 +10,12 @@ export interface Dependency {
   readonly onFailure?: DependencyPolicy;
 }
 
+/**
+ * What a submit does when an unfinished job has its unique key: return that one as it is, or replace its payload (and its
+ * priority and time, where given) as long as it waits and is of the same type. One that runs stays as it is.
+ */
+export type UniquePolicy = 'return_existing' | 'replace_payload';
+
 /** A job as it is submitted; what is left out takes the column's default. Times are milliseconds. */
 export interface NewJob {
   readonly jobType: string;
@@ -26,8 +32,10 @@ export interface NewJob {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
   readonly tags?: readonly string[] | undefined;
   readonly createdBy?: string | undefined;
-  /** At most one unfinished job has it: submitting another one returns the first. */
+  /** At most one unfinished job has it; `uniquePolicy` says what submitting another one does. */
   readonly uniqueKey?: string | undefined;
+  /** Default `return_existing`. Only together with `uniqueKey`. */
+  readonly uniquePolicy?: UniquePolicy | undefined;
   /** At most one job ever has it: submitting the same job again returns the first, another job is refused. */
   readonly idempotencyKey?: string | undefined;
 }
@@ -37,22 +45,34 @@ export interface SubmittedJob {
   readonly createdAt: Date;
   /** True when a job with the same unique or idempotency key was there already, and this is its id. */
   readonly isExisting: boolean;
+  /** True when that job was waiting and has the new payload now: whoever runs it sees that. */
+  readonly wasReplaced: boolean;
 }
 
 /** Must not share a statement with strangers: another session's uncommitted twin would hold up all of them. */
 export function needsOwnStatement(job: NewJob): boolean {
-  return job.uniqueKey !== undefined || job.idempotencyKey !== undefined || (job.dependsOn?.length ?? 0) > 0;
+  return hasKey(job) || hasParents(job);
 }
+
+export const hasParents = ({ dependsOn }: NewJob): boolean => (dependsOn?.length ?? 0) > 0;
+
+/** May be there already. */
+export const hasKey = ({ uniqueKey, idempotencyKey }: NewJob): boolean =>
+  uniqueKey !== undefined || idempotencyKey !== undefined;
 
 /** A job's columns, named as in the database. */
 export function toRow(job: NewJob, defaults: JobDefaults = {}): Record<string, unknown> {
   return { payload: job.payload ?? {}, ...toCommon(job, defaults) };
 }
 
-/** Jobs that differ in nothing but their payloads, as `jsonb_to_recordset` in insert-jobs.ts reads them. */
-export type Run = Record<string, unknown> & { readonly payloads: unknown[] };
+/** As the statements in insert-jobs.ts read them: one is its row, many are runs. */
+export const toParameter = (jobs: readonly NewJob[], defaults: JobDefaults): unknown =>
+  jobs.length === 1 ? toRow(jobs[0] as NewJob, defaults) : toRuns(jobs, defaults);
 
-export function toRuns(jobs: readonly NewJob[], defaults: JobDefaults): Run[] {
+/** Jobs that differ in nothing but their payloads. */
+type Run = Record<string, unknown> & { readonly payloads: unknown[] };
+
+function toRuns(jobs: readonly NewJob[], defaults: JobDefaults): Run[] {
   const runs: Run[] = [];
   let first: NewJob | undefined;
   let payloads: unknown[] = [];

@@ -8,7 +8,8 @@ interface PrunedPage {
 
 /**
  * One page along the primary key: retention has no index of its own, which every submit would pay for. Kept are jobs
- * with an open dead letter and parents of unfinished children. Rows somebody holds are for the next round.
+ * with an open dead letter and parents of unfinished children. Rows somebody holds are for the next round. Sub-selects of one
+ * row, since a plan for any page size would put all dead letters and all dependencies into a hash for each EXISTS.
  */
 const PRUNE_PAGE = `
   WITH page AS MATERIALIZED (
@@ -16,10 +17,11 @@ const PRUNE_PAGE = `
   ), doomed AS (
     SELECT j.id FROM jobs j JOIN page p ON p.id = j.id
      WHERE j.completed_at < now() - $3 * interval '1 millisecond'
-       AND (p.error_class IS NULL OR NOT EXISTS (SELECT 1 FROM dead_letter_jobs d WHERE d.job_id = p.id AND d.status = 'open'))
-       AND (NOT p.has_dependents OR NOT EXISTS (
+       AND (p.error_class IS NULL
+         OR (SELECT 1 FROM dead_letter_jobs d WHERE d.job_id = p.id AND d.status = 'open' LIMIT 1) IS NULL)
+       AND (NOT p.has_dependents OR (
          SELECT 1 FROM job_dependencies d JOIN jobs c ON c.id = d.job_id
-          WHERE d.depends_on_job_id = p.id AND c.completed_at IS NULL))
+          WHERE d.depends_on_job_id = p.id AND c.completed_at IS NULL LIMIT 1) IS NULL)
      ORDER BY j.id FOR UPDATE OF j SKIP LOCKED
   ), deleted AS (
     DELETE FROM jobs WHERE id = ANY (ARRAY(SELECT id FROM doomed)) RETURNING 1

@@ -59,6 +59,18 @@ export interface DependencyRow {
   readonly status: JobStatus;
 }
 
+/** A time that the job died: its own, or of the deleted job that it is the replay of. */
+export interface DeadLetterOfJob {
+  readonly id: number;
+  readonly job_id: number;
+  readonly status: 'open' | 'replayed' | 'discarded';
+  readonly reason: 'max_retries' | 'permanent' | 'poison' | 'dependency';
+  readonly attempts: number;
+  readonly created_at: Date;
+  readonly reviewed_at: Date | null;
+  readonly replayed_job_id: number | null;
+}
+
 /** A job with all that is known of it. */
 export interface JobDetail extends JobRow {
   readonly state: JobState;
@@ -66,25 +78,36 @@ export interface JobDetail extends JobRow {
   readonly executions: readonly Execution[];
   readonly depends_on: readonly DependencyRow[];
   readonly dependents: readonly DependencyRow[];
+  readonly dead_letters: readonly DeadLetterOfJob[];
 }
+
+export const EXECUTION_COLUMNS = `attempt, worker_id, status, started_at, finished_at, duration_ms, error_message, error_class,
+  error_stack, logs`;
 
 /** Of very many attempts or neighbours the first ones. */
 const MOST_LISTED = 1_000;
 const listed = (rows: string) => `ARRAY(SELECT to_json(listed) FROM (${rows} LIMIT ${MOST_LISTED}) listed)`;
 
+/**
+ * Sorted here, not there: a plan that was kept while there was hardly a letter would get their order by walking all of them.
+ */
+const LETTERS = `SELECT d.id, d.job_id, d.status, d.reason, d.attempts, d.created_at, d.reviewed_at, d.replayed_job_id
+                FROM dead_letter_jobs d WHERE`;
+
 /** One statement, so that a row and its attempts are of the same moment. */
 const READ_JOBS = `
   SELECT ${JOB_COLUMNS}, e.state, e.reason,
-    ${listed(`SELECT attempt, worker_id, status, started_at, finished_at, duration_ms, error_message, error_class, error_stack, logs
+    ${listed(`SELECT ${EXECUTION_COLUMNS}
                 FROM job_executions WHERE job_id = j.id ORDER BY attempt`)} AS executions,
     ${listed(`SELECT d.depends_on_job_id AS job_id, d.on_failure, d.satisfied_at, p.status
                 FROM job_dependencies d JOIN jobs p ON p.id = d.depends_on_job_id WHERE d.job_id = j.id ORDER BY 1`)} AS depends_on,
     ${listed(`SELECT d.job_id, d.on_failure, d.satisfied_at, c.status
-                FROM job_dependencies d JOIN jobs c ON c.id = d.job_id WHERE d.depends_on_job_id = j.id ORDER BY 1`)} AS dependents
+                FROM job_dependencies d JOIN jobs c ON c.id = d.job_id WHERE d.depends_on_job_id = j.id ORDER BY 1`)} AS dependents,
+    ${listed(`${LETTERS} d.job_id = j.id UNION ALL ${LETTERS} d.replayed_job_id = j.id AND d.job_id <> j.id`)} AS dead_letters
     FROM jobs j CROSS JOIN LATERAL explain_job(j) e WHERE j.id = ANY ($1::bigint[])`;
 
 /** As it comes out of to_json: times are text. */
-type AsJson<Row> = {
+export type AsJson<Row> = {
   [Key in keyof Row]: Row[Key] extends Date
     ? string
     : Row[Key] extends Date | null
@@ -94,10 +117,11 @@ type AsJson<Row> = {
 
 /** By id; who is left out does not exist. Of very many attempts or neighbours, the first 1,000. @throws PostgresError */
 export async function readJobs(db: Database, ids: readonly number[]): Promise<Map<number, JobDetail>> {
-  interface Row extends Omit<JobDetail, 'executions' | 'depends_on' | 'dependents'> {
+  interface Row extends Omit<JobDetail, 'executions' | 'depends_on' | 'dependents' | 'dead_letters'> {
     readonly executions: AsJson<Execution>[];
     readonly depends_on: AsJson<DependencyRow>[];
     readonly dependents: AsJson<DependencyRow>[];
+    readonly dead_letters: AsJson<DeadLetterOfJob>[];
   }
   const { rows } = await db.query<Row>(READ_JOBS, [ids]);
   return new Map(
@@ -108,12 +132,13 @@ export async function readJobs(db: Database, ids: readonly number[]): Promise<Ma
         executions: job.executions.map(toExecution),
         depends_on: job.depends_on.map(toDependency),
         dependents: job.dependents.map(toDependency),
+        dead_letters: job.dead_letters.map(toDeadLetter).sort((a, b) => a.id - b.id),
       },
     ]),
   );
 }
 
-const toExecution = (one: AsJson<Execution>): Execution => ({
+export const toExecution = (one: AsJson<Execution>): Execution => ({
   ...one,
   started_at: new Date(one.started_at),
   finished_at: new Date(one.finished_at),
@@ -122,6 +147,12 @@ const toExecution = (one: AsJson<Execution>): Execution => ({
 const toDependency = ({ satisfied_at: at, ...rest }: AsJson<DependencyRow>): DependencyRow => ({
   ...rest,
   satisfied_at: at === null ? null : new Date(at),
+});
+
+const toDeadLetter = (one: AsJson<DeadLetterOfJob>): DeadLetterOfJob => ({
+  ...one,
+  created_at: new Date(one.created_at),
+  reviewed_at: one.reviewed_at === null ? null : new Date(one.reviewed_at),
 });
 
 export interface JobOutcome {

@@ -1,4 +1,5 @@
 import type { Database } from '../postgres/create-database.js';
+import { lockTimeout } from '../postgres/lock-timeout.js';
 import { toNumberArray } from '../postgres/number-array.js';
 import { inLockOrder } from './outcome.js';
 import { FENCE, PLACE } from './settle-statement.js';
@@ -13,7 +14,7 @@ export interface Progress {
 /** $1 to $3 as for the settles, $4 percent. A row that somebody holds is not worth waiting for: the next report comes. */
 const RECORD_PROGRESS = `
   UPDATE jobs SET progress = ($4::int[])[${PLACE}], updated_at = now()
-   WHERE ${FENCE} AND (SELECT set_config('lock_timeout', '100ms', true)) IS NOT NULL`;
+   WHERE ${FENCE} AND ${lockTimeout('100ms')}`;
 
 /** @throws PostgresError */
 export async function recordProgress(

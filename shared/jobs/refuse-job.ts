@@ -1,6 +1,6 @@
 import { HoldfastError, messageOf, type FieldProblem } from '../errors.js';
 import type { JobDefaults } from '../installation.js';
-import { toRow, toRuns, type NewJob } from './new-job.js';
+import { toParameter, toRow, type NewJob } from './new-job.js';
 import { DEFAULT_MOST_BYTES, findProblem, isWithin, MOST_BYTES_TOGETHER } from './storable-json.js';
 
 /** Said of a job that cannot be stored, whatever the reason. */
@@ -51,7 +51,7 @@ export function findUnstorableJob(
 export function toJson(jobs: readonly NewJob[], defaults: JobDefaults): string {
   let json: string;
   try {
-    json = JSON.stringify(toRuns(jobs, defaults));
+    json = JSON.stringify(toParameter(jobs, defaults));
   } catch (error) {
     const problem = `has no form in JSON: ${messageOf(error)}`;
     throw (

@@ -1,6 +1,7 @@
 import type { Database } from '../postgres/create-database.js';
 import type { QueryTarget } from '../postgres/query-target.js';
-import type { OutcomeOf } from './outcome.js';
+import type { ClaimedJob } from './claimed-job.js';
+import { attemptKey, type OutcomeOf } from './outcome.js';
 import {
   DETAILS,
   FENCE,
@@ -72,7 +73,7 @@ const RELEASE_UNKNOWN_BATCH = `
     DELETE FROM claim_batches WHERE worker_id = $1 AND batch_no = $2 RETURNING job_ids
   ), settled AS (
     UPDATE jobs SET status = 'pending', worker_id = NULL, updated_at = now()
-     WHERE id = ANY (ARRAY(SELECT unnest(job_ids) FROM batch)) AND id <> ALL ($3::bigint[])
+     WHERE id = ANY (ARRAY(SELECT unnest(job_ids) FROM batch)) AND (id || ':' || attempt) <> ALL ($3::text[])
        AND worker_id = $1 AND status = 'running'
     RETURNING id, attempt, started_at
   ), history AS (
@@ -82,13 +83,14 @@ const RELEASE_UNKNOWN_BATCH = `
   )
   SELECT id FROM settled`;
 
-/** Returns the ids that are pending again; `owned` are jobs that the worker knows it owns, by another batch. */
+/** Returns the ids that are pending again; `owned` are the attempts that the worker knows it owns, by other batches. */
 export async function releaseUnknownBatch(
   db: Database,
   workerId: string,
   batch: ClaimBatch,
-  owned: readonly number[],
+  owned: readonly Pick<ClaimedJob, 'id' | 'attempt'>[],
 ): Promise<number[]> {
-  const { rows } = await db.query<{ id: number }>(RELEASE_UNKNOWN_BATCH, [workerId, batch.batchNo, owned]);
+  const values = [workerId, batch.batchNo, owned.map(attemptKey)];
+  const { rows } = await db.query<{ id: number }>(RELEASE_UNKNOWN_BATCH, values);
   return rows.map(({ id }) => id);
 }

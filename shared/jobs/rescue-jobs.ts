@@ -2,7 +2,7 @@ import { messageOf } from '../errors.js';
 import type { Installation } from '../installation.js';
 import type { Database } from '../postgres/create-database.js';
 import { dispatchJobs, type DispatchableJob } from './dispatch-jobs.js';
-import { fingerprint } from './dead-letter-jobs.js';
+import { POISON_FINGERPRINT } from './dead-letter-jobs.js';
 import { LOSSES_AS_SUSPECT, SUSPECT_AFTER_LOSSES } from './job-state.js';
 import { releaseDependents } from './release-dependents.js';
 
@@ -44,7 +44,7 @@ const RESCUE_JOBS = `
     ON CONFLICT DO NOTHING
   ), letters AS (
     INSERT INTO dead_letter_jobs (job_id, queue, job_type, payload, error_message, error_class, fingerprint, attempts, reason)
-    SELECT id, queue, job_type, payload, $4, 'lost', $5, attempt, 'poison' FROM rescued WHERE is_poison
+    SELECT id, queue, job_type, payload, $4, 'lost', ${POISON_FINGERPRINT}, attempt, 'poison' FROM rescued WHERE is_poison
     ON CONFLICT DO NOTHING
   )
   SELECT id, queue, priority, lost_count AS "lostCount", has_dependents AS "hasDependents", is_poison AS "isPoison",
@@ -99,13 +99,7 @@ export async function rescueClaimed(
 ): Promise<number> {
   const { db, events } = installation;
   const poisonAt = SUSPECT_AFTER_LOSSES + LOSSES_AS_SUSPECT;
-  const rescued = await rescueRows(db, [
-    workerId,
-    jobIds,
-    poisonAt,
-    message,
-    fingerprint('', 'lost', 'poison'),
-  ]);
+  const rescued = await rescueRows(db, [workerId, jobIds, poisonAt, message]);
   if (rescued.length === 0) return 0;
   events.emit('rescued', { workerId, jobIds: rescued.map(({ id }) => id) });
   await dispatchJobs(

@@ -1,24 +1,27 @@
 import { HoldfastError } from '../errors.js';
 import type { Installation } from '../installation.js';
+import { lockTimeout } from '../postgres/lock-timeout.js';
 import { isPostgresError } from '../postgres/postgres-error.js';
 import { dispatchReadyOf } from './dispatch-jobs.js';
 import type { JobStatus } from './job-state.js';
 import { readJobOutcome } from './read-job.js';
 
 /**
- * Failed or cancelled to pending, with retries and losses counted anew; attempts go on counting, since they fence. An open
- * dead letter is closed in the same transaction. scheduled_at is set so that the promoter finds the job even when the push
- * below never happens.
+ * Failed or cancelled to pending, with retries and losses counted anew; attempts go on counting, since they fence.
+ * scheduled_at is set so that the promoter finds the job even when the push after the commit never happens.
  */
+export const RETRY_ASSIGNMENTS = `status = 'pending', retry_count = 0, lost_count = 0, scheduled_at = now(), completed_at = NULL,
+      worker_id = NULL, progress = NULL, set_aside_at = NULL, updated_at = clock_timestamp()`;
+
+/** An open dead letter is closed in the same transaction. */
 const RETRY_JOB = `
   WITH retried AS (
-    UPDATE jobs SET status = 'pending', retry_count = 0, lost_count = 0, scheduled_at = now(), completed_at = NULL,
-      worker_id = NULL, progress = NULL, set_aside_at = NULL, updated_at = clock_timestamp()
+    UPDATE jobs SET ${RETRY_ASSIGNMENTS}
      WHERE id = $1 AND status IN ('failed', 'cancelled')
-       AND (SELECT set_config('lock_timeout', '1s', true)) IS NOT NULL
+       AND ${lockTimeout('1s')}
     RETURNING id
   ), closed AS (
-    UPDATE dead_letter_jobs SET status = 'replayed', reviewed_at = now(), replayed_job_id = $1
+    UPDATE dead_letter_jobs SET status = 'replayed', reviewed_at = now(), reviewed_by = $2, replayed_job_id = $1
      WHERE status = 'open' AND job_id = (SELECT id FROM retried)
   )
   SELECT id FROM retried`;
@@ -26,10 +29,15 @@ const RETRY_JOB = `
 /**
  * Runs a failed or cancelled job again.
  *
+ * @param by who asks, for the dead letter that is closed; null: nobody knows
  * @throws HoldfastError `not_found`, `not_retryable`, `unique_key_in_use`, or `busy` when another transaction holds the row
  */
-export async function retryJob(installation: Installation, id: number): Promise<void> {
-  const { rows } = await installation.db.query(RETRY_JOB, [id]).catch((error: unknown) => {
+export async function retryJob(
+  installation: Installation,
+  id: number,
+  by: string | null = null,
+): Promise<void> {
+  const { rows } = await installation.db.query(RETRY_JOB, [id, by]).catch((error: unknown) => {
     throw explain(id, error);
   });
   if (rows.length === 0) {

@@ -1,3 +1,4 @@
+import { lockTimeout } from '../postgres/lock-timeout.js';
 import { toNumberArray } from '../postgres/number-array.js';
 import type { QueryTarget } from '../postgres/query-target.js';
 import { attemptKey, inLockOrder, type AttemptError, type Outcome } from './outcome.js';
@@ -27,8 +28,7 @@ export const FENCE = `id = ANY ($1::bigint[]) AND worker_id = $2 AND status = 'r
 export const DETAILS = `$5::jsonb -> id::text`;
 const ATTEMPT_KEY = `(id || ':' || attempt)`;
 
-/** A condition, evaluated once and before the first row: nobody's open transaction on one row may hold up a batch. */
-export const SHORT_LOCK_TIMEOUT = `(SELECT set_config('lock_timeout', '300ms', true)) IS NOT NULL`;
+export const SHORT_LOCK_TIMEOUT = lockTimeout('300ms');
 
 /**
  * A history row that is there already stays (a person may have set `attempt` back): settling must not fail for it.

@@ -3,10 +3,11 @@ import type { Installation, JobDefaults } from '../installation.js';
 import type { Database } from '../postgres/create-database.js';
 import { isPostgresError } from '../postgres/postgres-error.js';
 import type { QueryTarget } from '../postgres/query-target.js';
-import { dispatchJobs } from './dispatch-jobs.js';
+import { dispatchJobs, dispatchReadyOf } from './dispatch-jobs.js';
+import { findExisting, mayReplace, rememberKey, replaceWaiting, type ExistingJob } from './existing-job.js';
 import { insertDependencies } from './insert-dependencies.js';
 import { insertJobs, type InsertedJob, type InsertSettings } from './insert-jobs.js';
-import { hashRequest, needsOwnStatement, type NewJob, type SubmittedJob } from './new-job.js';
+import { hasKey, hasParents, needsOwnStatement, type NewJob, type SubmittedJob } from './new-job.js';
 import { nameJob } from './refuse-job.js';
 
 /**
@@ -20,25 +21,46 @@ export async function submitJobs(
   jobs: readonly NewJob[],
 ): Promise<SubmittedJob[]> {
   if (jobs.length === 0) return [];
-  const { db, events } = installation;
-  const isKeyed = jobs.some(needsOwnStatement);
-  const settings: InsertSettings = { isOwnCommit: true, isKeyed, defaults: installation.jobDefaults };
-  const inserted = await (isKeyed ? insertKeyed(db, jobs, settings) : insertPlain(db, jobs, settings)).catch(
-    (error: unknown) => {
-      throw describeFailure(error);
-    },
-  );
-  events.emit(
-    'submitted',
-    jobs
-      .filter((_job, index) => !toSubmitted(inserted[index]!).isExisting)
-      .map(({ jobType, queue = 'default' }) => ({ jobType, queue })),
-  );
+  return jobs.some(needsOwnStatement) ? submitSpecial(installation, jobs) : submitPlain(installation, jobs);
+}
+
+/** The hot path: no keys, no parents, so that every job is new, and ready unless it is for later. */
+async function submitPlain(installation: Installation, jobs: readonly NewJob[]): Promise<SubmittedJob[]> {
+  const { db, events, jobDefaults: defaults } = installation;
+  const settings: InsertSettings = { isOwnCommit: true, isKeyed: false, defaults };
+  const inserted = await insertPlain(db, jobs, settings).catch((error: unknown) => {
+    throw describeFailure(error);
+  });
+  events.emit('submitted', jobs.map(describeSubmitted));
   void dispatchJobs(
     installation,
-    inserted.filter((job) => job.isReady && !('isExisting' in job)),
+    inserted.filter((job) => job.isReady),
   );
-  return inserted.map(toSubmitted);
+  return inserted.map(({ id, createdAt }) => ({ id, createdAt, isExisting: false, wasReplaced: false }));
+}
+
+const describeSubmitted = ({ jobType, queue = 'default' }: NewJob) => ({ jobType, queue });
+
+async function submitSpecial(installation: Installation, jobs: readonly NewJob[]): Promise<SubmittedJob[]> {
+  const { db, events, jobDefaults: defaults } = installation;
+  const settings: InsertSettings = { isOwnCommit: true, isKeyed: jobs.some(hasKey), defaults };
+  const inserted = await insertInTransaction(db, jobs, settings).catch((error: unknown) => {
+    throw describeFailure(error);
+  });
+  const submitted = inserted.map(toSubmitted);
+  events.emit(
+    'submitted',
+    jobs.filter((_job, index) => !submitted[index]?.isExisting).map(describeSubmitted),
+  );
+  const ready = inserted.filter((job) => job.isReady);
+  // Whether parents were done already only the database knows. What this does not find, the polls and the sweep do.
+  if (jobs.some(hasParents))
+    void dispatchReadyOf(
+      installation,
+      ready.map(({ id }) => id),
+    ).catch(() => undefined);
+  else void dispatchJobs(installation, ready);
+  return submitted;
 }
 
 /** Submits inside the caller's transaction: the jobs exist, and are announced, when that commits. */
@@ -48,18 +70,18 @@ export async function submitJobsIn(
   defaults: JobDefaults = {},
 ): Promise<SubmittedJob[]> {
   if (jobs.length === 0) return [];
-  const isKeyed = jobs.some(needsOwnStatement);
-  const settings: InsertSettings = { isOwnCommit: false, isKeyed, defaults };
-  const inserted = isKeyed ? await insertOneByOne(tx, jobs, settings) : await insertJobs(tx, jobs, settings);
-  return inserted.map(toSubmitted);
+  const settings: InsertSettings = { isOwnCommit: false, isKeyed: jobs.some(hasKey), defaults };
+  return (await insertWithEdges(tx, jobs, settings)).map(toSubmitted);
 }
 
-type InsertedOrExisting = InsertedJob | (InsertedJob & { readonly isExisting: true });
+/** `isReady` of a job that was there already: it was replaced, and belongs in another lane. */
+type InsertedOrExisting = InsertedJob | ExistingJob;
 
 const toSubmitted = (job: InsertedOrExisting): SubmittedJob => ({
   id: job.id,
   createdAt: job.createdAt,
   isExisting: 'isExisting' in job,
+  wasReplaced: 'wasReplaced' in job && job.wasReplaced,
 });
 
 /** Ids that were given to rows by hand may be in the way: each try gets further ones. */
@@ -78,20 +100,42 @@ async function insertPlain(
 }
 
 /** A transaction that was rolled back for somebody else's lock stored nothing: it is simply done again. */
-async function insertKeyed(
+async function insertInTransaction(
   db: Database,
   jobs: readonly NewJob[],
   settings: InsertSettings,
 ): Promise<InsertedOrExisting[]> {
   for (let tries = 1; ; tries++) {
     try {
-      return await db.transaction((tx) => insertOneByOne(tx, jobs, settings));
+      return await db.transaction((tx) => insertWithEdges(tx, jobs, settings));
     } catch (error) {
-      if (!isPostgresError(error, 'lock_conflict')) throw error;
+      if (!isWorthAnotherTry(error)) throw error;
       if (tries === MOST_TRIES)
         throw new HoldfastError('busy', 'other submits hold the same jobs; try again', { cause: error });
     }
   }
+}
+
+/** `busy`: the next id was given to a row by hand. A twin of ours may be writing its key on the same job. */
+const isWorthAnotherTry = (error: unknown): boolean =>
+  isPostgresError(error, 'lock_conflict') ||
+  hasCode(error, 'busy') ||
+  (isPostgresError(error, 'constraint') && error.constraint === 'jobs_idempotency_key');
+
+/** Jobs without keys share a statement; edges come after all of them, those of jobs that were there already not at all. */
+async function insertWithEdges(
+  tx: QueryTarget,
+  jobs: readonly NewJob[],
+  settings: InsertSettings,
+): Promise<InsertedOrExisting[]> {
+  const done = settings.isKeyed
+    ? await insertOneByOne(tx, jobs, settings)
+    : await insertJobs(tx, jobs, settings);
+  const edges = done.flatMap((job, index) =>
+    'isExisting' in job ? [] : [{ id: job.id, dependsOn: jobs[index]?.dependsOn }],
+  );
+  await insertDependencies(tx, edges);
+  return done;
 }
 
 async function insertOneByOne(
@@ -100,17 +144,13 @@ async function insertOneByOne(
   settings: InsertSettings,
 ): Promise<InsertedOrExisting[]> {
   const done: InsertedOrExisting[] = [];
-  const edges = [];
   for (const [index, job] of jobs.entries()) {
     const inserted = await insertWithKey(tx, job, settings).catch((error: unknown) => {
       const isToBeNamed = jobs.length > 1 && hasCode(error, 'validation_failed');
       throw isToBeNamed ? nameJob(error as HoldfastError, index) : error;
     });
     done.push(inserted);
-    if (!('isExisting' in inserted)) edges.push({ id: inserted.id, dependsOn: job.dependsOn });
   }
-  // Whether parents were done already only the database knows; the push is a hint, and the claim decides.
-  await insertDependencies(tx, edges);
   return done;
 }
 
@@ -126,29 +166,14 @@ async function insertWithKey(
     const [inserted] = await insertJobs(tx, [job], settings);
     if (inserted) return inserted;
     const existing = await findExisting(tx, job);
-    if (existing) return existing;
+    if (existing && !mayReplace(job, existing)) {
+      await rememberKey(tx, existing, job);
+      return existing;
+    }
+    const replaced = existing && (await replaceWaiting(tx, existing, job));
+    if (replaced) return replaced;
   }
   throw new HoldfastError('busy', 'other submits with the same key come and go; try again');
-}
-
-const FIND_EXISTING = `
-  SELECT id, created_at AS "createdAt", queue, priority, request_hash AS "requestHash",
-         idempotency_key IS NOT DISTINCT FROM $1 AND $1 IS NOT NULL AS "sameIdempotencyKey"
-    FROM jobs WHERE idempotency_key = $1 OR (unique_key = $2 AND completed_at IS NULL)
-   ORDER BY "sameIdempotencyKey" DESC LIMIT 1`;
-
-async function findExisting(tx: QueryTarget, job: NewJob): Promise<InsertedOrExisting | undefined> {
-  const { rows } = await tx.query(FIND_EXISTING, [job.idempotencyKey ?? null, job.uniqueKey ?? null]);
-  const existing = rows[0] as
-    (InsertedJob & { requestHash: string; sameIdempotencyKey: boolean }) | undefined;
-  if (!existing) return undefined;
-  if (existing.sameIdempotencyKey && existing.requestHash !== hashRequest(job)) {
-    throw new HoldfastError(
-      'idempotency_key_reused',
-      `this idempotency key belongs to another request (job ${existing.id}); use a new key for a new job`,
-    );
-  }
-  return { ...existing, id: Number(existing.id), isReady: false, isExisting: true };
 }
 
 /** An INSERT without a key whose COMMIT is unknown is never repeated by us: the caller must know. */

@@ -2,7 +2,6 @@ import type { Installation } from '../installation.js';
 import {
   dropFromLane,
   hasEpoch,
-  markEpoch,
   readLaneFront,
   readOwners,
   removePresent,
@@ -10,9 +9,9 @@ import {
 } from '../redis/lane-contents.js';
 import type { Lanes } from '../redis/lanes.js';
 import { dispatchReadyOf, pushJobs } from './dispatch-jobs.js';
+import { fillLanes } from './fill-lanes.js';
 import {
   LANE_END,
-  LANE_START,
   readLaneHeads,
   readLanePage,
   readValid,
@@ -45,7 +44,7 @@ export async function sweepQueue(
   await drainDeadOwners(installation, lanes, queue, liveWorkers);
   const filter: ReadyFilter = { queue, jobTypes, readyForMs: READY_FOR_MS };
   if (!(await hasEpoch(lanes, queue))) {
-    const pushed = await rebuildQueue(installation, lanes, filter);
+    const { pushed } = await fillLanes(installation, lanes, filter);
     if (pushed > 0) events.emit('swept', { queue, missing: pushed, rebuilt: true });
     return pushed;
   }
@@ -69,32 +68,6 @@ async function drainDeadOwners(
     const ids = toIds(await lanes.drain(queue, owner));
     await dispatchReadyOf(installation, ids, 'front');
   }
-}
-
-/**
- * Redis is new or was emptied: everything ready is pushed, urgent lanes first. Newer submits may already be in. A push that
- * fails ends it, unmarked: the next sweep begins again.
- */
-async function rebuildQueue(installation: Installation, lanes: Lanes, filter: ReadyFilter): Promise<number> {
-  let pushed = 0;
-  const everything = { ...filter, readyForMs: 0 };
-  for (const { priority } of await readLaneHeads(installation.db, everything, '-infinity')) {
-    let after = LANE_START;
-    for (;;) {
-      const page = await readLanePage(installation.db, everything, priority, {
-        after,
-        before: LANE_END,
-        limit: PAGE,
-      });
-      // The oldest go before what was submitted since; behind them, the order is nearly kept.
-      await pushJobs(lanes, filter.queue, page, after === LANE_START ? 'front' : 'back');
-      pushed += page.length;
-      after = page.at(-1) ?? after;
-      if (page.length < PAGE) break;
-    }
-  }
-  await markEpoch(lanes, filter.queue);
-  return pushed;
 }
 
 /**

@@ -4,6 +4,14 @@ import { messageOf } from '../errors.js';
 /** How an attempt ended. `retried`: failed, and runs again. */
 export type OutcomeKind = 'completed' | 'retried' | 'dead_letter' | 'snoozed' | 'cancelled' | 'released';
 
+/** A fire time that was claimed; without a job, the one before was unfinished. */
+export interface ScheduleFiredEvent {
+  readonly schedule: string;
+  readonly jobId: number | null;
+  readonly fireAt: Date;
+  readonly outcome: 'fired' | 'skipped_overlap';
+}
+
 /**
  * What Holdfast tells the outside, after the fact is committed. Logs, metrics and tests subscribe; nothing in the
  * engine depends on who listens.
@@ -27,19 +35,35 @@ export interface HoldfastEvents {
   ];
   /** By the API, the client or the command line; what SQL cancels is not told. */
   cancelled: [event: { id: number; jobType: string; queue: string }];
+  /** `by`: who asked, where that is known; null otherwise. What SQL replays or discards is not told. */
+  deadLetterReplayed: [event: { ids: readonly number[]; by: string | null }];
+  deadLetterDiscarded: [event: { ids: readonly number[]; by: string | null }];
   ownershipLost: [event: { jobIds: readonly number[]; workerId: string }];
   settleDelayed: [event: { waiting: number; error: unknown }];
   rescued: [event: { workerId: string; jobIds: readonly number[] }];
   workerDied: [event: { workerId: string }];
+  /** By the API, the client or the command line; what SQL does is not told. */
+  queuePaused: [event: { queue: string; by: string | null; reason: string | null }];
+  queueResumed: [event: { queue: string; by: string | null }];
   promoted: [event: { count: number }];
   swept: [event: { queue: string; missing: number; rebuilt: boolean }];
   pruned: [event: { jobs: number }];
+  /** Also what a person ran besides its fire times. */
+  scheduleFired: [fires: readonly ScheduleFiredEvent[]];
+  /** Fire times without a job, of one schedule and one outage; `missed` 10,000: that many or more. */
+  scheduleMisfired: [event: { schedule: string; missed: number; from: Date; until: Date }];
+  /** Its rule means nothing, or its job was refused: it does not fire. */
+  scheduleFailed: [event: { schedule: string; error: string }];
+  /** By the leader, before each round: how late the most overdue schedule is. */
+  schedulesWatched: [event: { lagMs: number }];
   garbageDropped: [event: { queue: string; count: number }];
   redisAway: [event: { error: unknown }];
   redisBack: [];
   polled: [event: { queue: string; count: number }];
   leading: [event: { term: number }];
   leadershipLost: [event: { reason: string }];
+  keyCreated: [event: { id: number; name: string; role: string }];
+  keyRevoked: [event: { id: number; name: string }];
 }
 
 export type EventHub = EventEmitter<HoldfastEvents>;

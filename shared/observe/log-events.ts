@@ -16,7 +16,9 @@ export function logEvents(events: EventHub, logger: Logger, now = () => performa
   const stops = [
     logOutcomes(events, logger),
     logWorkers(events, logger),
+    logReviews(events, logger),
     logCare(events, logger),
+    logSchedules(events, logger, now),
     logDisturbances(events, logger, now),
   ];
   return () => stops.forEach((stop) => stop());
@@ -68,6 +70,18 @@ function logWorkers(events: EventHub, logger: Logger): () => void {
   });
 }
 
+/** What persons did to dead letters, and who. */
+function logReviews(events: EventHub, logger: Logger): () => void {
+  const tell =
+    (message: string) =>
+    ({ ids, by }: HoldfastEvents['deadLetterReplayed'][0]) =>
+      logger.info(message, { by, count: ids.length, deadLetterIds: shown(ids) });
+  return subscribe(events, {
+    deadLetterReplayed: tell('dead letters were replayed'),
+    deadLetterDiscarded: tell('dead letters were discarded'),
+  });
+}
+
 function logCare(events: EventHub, logger: Logger): () => void {
   return subscribe(events, {
     leading: ({ term }) => logger.info('this process is the coordinator now', { term }),
@@ -79,9 +93,32 @@ function logCare(events: EventHub, logger: Logger): () => void {
           : 'ids that Redis had lost were put back',
         { queue, count: missing },
       ),
+    queuePaused: ({ queue, by, reason }) =>
+      logger.info('a queue was paused; its running jobs finish', { queue, by, reason }),
+    queueResumed: ({ queue, by }) => logger.info('a paused queue goes on', { queue, by }),
+    keyCreated: (key) => logger.info('an API key was created', key),
+    keyRevoked: (key) => logger.info('an API key was revoked', key),
     pruned: ({ jobs }) => logger.debug('finished jobs were deleted by retention', { count: jobs }),
     garbageDropped: ({ queue, count }) =>
       logger.warn('entries in Redis that are no job ids were dropped', { queue, count }),
+  });
+}
+
+/** After an outage thousands may have missed their times: a line now and then says how many, and the table which. */
+function logSchedules(events: EventHub, logger: Logger, now: () => number): () => void {
+  const misfires = throttle(now);
+  return subscribe(events, {
+    scheduleMisfired: ({ schedule, missed, from, until }) =>
+      misfires(missed, (total) =>
+        logger.warn('fire times of schedules were missed while no coordinator ran; see job_schedule_fires', {
+          count: total,
+          schedule,
+          from,
+          until,
+        }),
+      ),
+    scheduleFailed: ({ schedule, error }) =>
+      logger.warn('a schedule cannot fire; correct it', { schedule, error }),
   });
 }
 

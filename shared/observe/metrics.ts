@@ -1,10 +1,13 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 import { messageOf } from '../errors.js';
+import { within } from '../time/within.js';
 import { countCare, showFallbacks } from './care-counters.js';
+import { createDepthGauges, type DepthReading } from './depth-gauges.js';
 import type { EventHub } from './events.js';
 import { silentLogger, type Logger } from './logger.js';
 import { countJobs } from './job-counters.js';
 import { childrenOf } from './metric-children.js';
+import { countSchedules } from './schedule-counters.js';
 
 export interface RequestRecord {
   readonly method: string;
@@ -12,13 +15,6 @@ export interface RequestRecord {
   readonly route: string;
   readonly status: number;
   readonly durationMs: number;
-}
-
-/** What the gauges show of PostgreSQL. Whoever reads it bounds its cost; see shared/jobs/measure-jobs.ts. */
-export interface DepthReading {
-  readonly depths: Readonly<Record<string, number>>;
-  readonly oldestReady: readonly { readonly queue: string; readonly seconds: number }[];
-  readonly workers: readonly { readonly workerId: string; readonly isAlive: boolean }[];
 }
 
 /** The process's metrics, in a registry of their own. */
@@ -50,6 +46,7 @@ export function createMetrics({ events, logger = silentLogger }: MetricsOptions)
   const stopCounting = [
     countJobs(registry, events),
     countCare(registry, events),
+    countSchedules(registry, events),
     showFallbacks(registry, events),
   ];
   const recordRequest = countRequests(registry);
@@ -67,7 +64,7 @@ export function createMetrics({ events, logger = silentLogger }: MetricsOptions)
   async function refreshDepths(): Promise<void> {
     if (!source) return;
     try {
-      showDepths(await withinLimit(source()));
+      showDepths(await within(LONGEST_READING_MS, source(), describeTooLate));
     } catch (error) {
       showDepths(undefined);
       logger.warn('metrics: PostgreSQL could not be measured', { error: messageOf(error) });
@@ -113,38 +110,4 @@ function countRequests(registry: Registry): Metrics['recordRequest'] {
   };
 }
 
-/** Undefined: nothing is known, so that an old number does not pass for a present one. */
-function createDepthGauges(registry: Registry): (reading: DepthReading | undefined) => void {
-  const gauge = (name: string, help: string, labelNames: string[] = []) =>
-    new Gauge({ name, help, labelNames, registers: [registry] });
-  const isUp = gauge('postgres_up_gauge', '1 when PostgreSQL could be measured at the last scrape');
-  const depth = gauge('queue_depth_gauge', 'Jobs by state; dlq: open dead letters', ['status']);
-  const oldest = gauge('queue_oldest_ready_seconds', 'How long the first ready job has waited', ['queue']);
-  const alive = gauge('worker_alive_gauge', '0: silent, or dead within the last hour', ['worker_id']);
-
-  return (reading) => {
-    isUp.set(reading ? 1 : 0);
-    depth.reset();
-    oldest.reset();
-    alive.reset();
-    if (!reading) return;
-    for (const [status, count] of Object.entries(reading.depths)) depth.set({ status }, count);
-    for (const { queue, seconds } of reading.oldestReady) oldest.set({ queue }, seconds);
-    for (const worker of reading.workers) alive.set({ worker_id: worker.workerId }, worker.isAlive ? 1 : 0);
-  };
-}
-
-async function withinLimit<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`no answer within ${LONGEST_READING_MS} ms`)),
-      LONGEST_READING_MS,
-    );
-  });
-  try {
-    return await Promise.race([work, tooLate]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const describeTooLate = () => new Error(`no answer within ${LONGEST_READING_MS} ms`);

@@ -6,10 +6,13 @@ import { toldProcessId } from './told-process-id.js';
  * One round trip per connection. Behind a pooler nothing is set: the session belongs to others, too.
  *
  * A kept plan may have been made while the tables were all but empty, when reading all of them was cheapest, and nothing
- * makes PostgreSQL think again before the next ANALYZE: Holdfast's statements find every row by an index.
+ * makes PostgreSQL think again before the next ANALYZE: Holdfast's statements find every row by an index. For the same reason
+ * one plan is good for all values, from the first time on; PostgreSQL would plan five times, and some statements for ever. So no
+ * statement may depend on a value to be planned well: a LIMIT that is a parameter is taken for a tenth of the table.
  */
 const ADOPT_SESSION = `
-  SELECT set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false) WHERE pg_backend_pid() = $1`;
+  SELECT set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false),
+    set_config('plan_cache_mode', 'force_generic_plan', false) WHERE pg_backend_pid() = $1`;
 
 /** SQLSTATEs of a kept plan that the server no longer has, or no longer may use: columns were changed. */
 const LOST_PLAN = ['26000', '42P05', '0A000'];
@@ -29,8 +32,8 @@ function nameOf(text: string): string {
 }
 
 /**
- * Runs statements on connections of a pool. On a session of its own each text is planned a few times, then its plan is
- * kept (a prepared statement by name): planning costs several times what a small claim does. Behind a pooler in transaction
+ * Runs statements on connections of a pool. On a session of its own each text is planned once (a prepared
+ * statement by name): planning costs several times what a small claim does. Behind a pooler in transaction
  * mode nothing is kept.
  */
 export class KeptPlans {

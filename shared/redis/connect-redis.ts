@@ -21,6 +21,7 @@ interface ScriptCommands {
   holdfastPush(base: string, ...args: (string | number)[]): Promise<unknown>;
   holdfastTake(base: string, ...args: (string | number)[]): Promise<string[]>;
   holdfastDrain(base: string, workerId: string, then: 'forget' | 'keep'): Promise<string[]>;
+  holdfastCount(key: string, windowMs: number): Promise<[count: number, leftMs: number]>;
 }
 export type RedisConnection = (Redis | Cluster) & ScriptCommands;
 

@@ -38,3 +38,10 @@ export function queueKeys({ prefix, installationId }: KeySpace, queue: string): 
     processing: (workerId) => `${base}:processing:${workerId}`,
   };
 }
+
+/**
+ * Counts the requests of a caller. Together with the id of the installation in one hash tag, so that callers are spread
+ * over a Cluster; a queue's name has no colon.
+ */
+export const rateKey = ({ prefix, installationId }: KeySpace, caller: string): string =>
+  `${prefix}{${installationId}:rate:${caller}}`;

@@ -70,6 +70,17 @@ export async function markEpoch(lanes: Lanes, queue: string): Promise<void> {
   await lanes.connection.set(lanes.keys(queue).epoch, Date.now());
 }
 
+/**
+ * Drops what waits in the lanes, and marks the queue as one that Redis does not know: whoever calls this fills them anew, or
+ * else the sweep does. What workers hold already stays.
+ */
+export async function emptyLanes(lanes: Lanes, queue: string): Promise<void> {
+  const keys = lanes.keys(queue);
+  const priorities = await lanes.connection.zrange(keys.lanes, '0', '-1');
+  const waiting = priorities.map((priority) => keys.lane(Number(priority)));
+  await lanes.connection.unlink([keys.epoch, keys.suspects, ...waiting]);
+}
+
 /** Workers that have, or had, a processing list for the queue. */
 export async function readOwners(lanes: Lanes, queue: string): Promise<string[]> {
   return lanes.connection.smembers(lanes.keys(queue).owners);

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { connectRedis, waitUntilReady, type RedisAddress, type RedisConnection } from './connect-redis.js';
-import { queueKeys, type KeySpace, type QueueKeys } from './keys.js';
+import { queueKeys, rateKey, type KeySpace, type QueueKeys } from './keys.js';
 
 /** One id on its way to a lane. A suspect goes to a lane of its own: a process runs one suspect at a time. */
 export interface LaneEntry {
@@ -30,6 +30,8 @@ export interface Lanes {
   /** The same for a worker that is gone: it is forgotten. */
   drain(queue: string, workerId: string): Promise<string[]>;
   keys(queue: string): QueueKeys;
+  /** Counts one more request of a caller in a window that began with its first: how many they are, and how long it lasts. */
+  countRequest(caller: string, windowMs: number): Promise<{ count: number; leftMs: number }>;
   /** A connection of one's own for the idle wait. */
   openBlocking(): RedisConnection;
   readonly connection: RedisConnection;
@@ -67,6 +69,10 @@ export async function openLanes(address: RedisAddress, keySpace: KeySpace): Prom
       connection.holdfastTake(keys(queue).base, workerId, count, suspects, ...forget),
     collect: (queue, workerId) => connection.holdfastDrain(keys(queue).base, workerId, 'keep'),
     drain: (queue, workerId) => connection.holdfastDrain(keys(queue).base, workerId, 'forget'),
+    async countRequest(caller, windowMs) {
+      const [count, leftMs] = await connection.holdfastCount(rateKey(keySpace, caller), windowMs);
+      return { count, leftMs };
+    },
     openBlocking: () => connectRedis(address, 'blocking'),
     isAnswering: () =>
       connection.ping().then(

@@ -134,8 +134,19 @@ if ARGV[2] == 'forget' then redis.call('SREM', KEYS[1] .. ':owners', ARGV[1]) en
 return ids
 `;
 
+/** Counts one request. ARGV: milliseconds from the first request of a window to its end. Returns the count, and what is left of it. */
+const COUNT = `
+local count, left = redis.call('INCR', KEYS[1]), redis.call('PTTL', KEYS[1])
+if left < 0 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+  left = tonumber(ARGV[1])
+end
+return { count, left }
+`;
+
 export const SCRIPTS = {
   holdfastPush: { lua: PUSH, numberOfKeys: 1 },
   holdfastTake: { lua: TAKE, numberOfKeys: 1 },
   holdfastDrain: { lua: DRAIN, numberOfKeys: 1 },
+  holdfastCount: { lua: COUNT, numberOfKeys: 1 },
 };
