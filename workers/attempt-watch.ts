@@ -17,9 +17,12 @@ export function createAttemptWatch(
   async function deliverCancels(): Promise<void> {
     const requests = await readCancelRequests(installation.db, workerId);
     const done = requests.filter(({ jobId, attempt, isStale }) => {
-      const found = running.find({ id: jobId, attempt });
-      found?.abort('cancelled', graceMs);
-      return found !== undefined || isStale;
+      const attempted = running.find({ id: jobId, attempt });
+      attempted?.abort('cancelled', graceMs);
+      // One that has not begun never will.
+      const expected = running.findExpected({ id: jobId, attempt });
+      if (expected) running.takeExpected(expected);
+      return attempted !== undefined || expected !== undefined || isStale;
     });
     if (done.length > 0) await forgetCancelRequests(installation.db, workerId, done);
   }

@@ -4,6 +4,7 @@ import { completeJobIn } from '../shared/jobs/complete-jobs.js';
 import type { AbortCause } from '../shared/jobs/decide-outcome.js';
 import type { JobContext, JobLog } from '../shared/jobs/define-job.js';
 import { complete, type LogLine, type OutcomeOf } from '../shared/jobs/outcome.js';
+import { readParents, type ParentJob } from '../shared/jobs/read-parents.js';
 import { DEFAULT_MOST_BYTES } from '../shared/jobs/storable-json.js';
 import { storableText } from '../shared/jobs/storable-text.js';
 import type { QueryTarget } from '../shared/postgres/query-target.js';
@@ -16,6 +17,14 @@ const NO_LINES: readonly LogLine[] = [];
 
 const isPromise = <T>(value: Promise<T> | T): value is Promise<T> =>
   typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+
+/** Where an attempt runs. */
+export interface AttemptHome {
+  readonly db: QueryTarget;
+  readonly workerId: string;
+  /** The largest result, in bytes of JSON. Default 1 MiB. */
+  readonly maxResultBytes?: number;
+}
 
 /** One running attempt: what its handler is given, and how it is told to end. */
 export class Attempt implements JobContext {
@@ -32,8 +41,7 @@ export class Attempt implements JobContext {
 
   constructor(
     readonly job: ClaimedJob,
-    private readonly workerId: string,
-    private readonly maxResultBytes = DEFAULT_MOST_BYTES,
+    private readonly home: AttemptHome,
   ) {
     this.deadlineMs = this.startedAtMs + job.timeoutMs;
   }
@@ -84,6 +92,9 @@ export class Attempt implements JobContext {
       this.unsavedProgress = Math.round(Math.min(100, Math.max(0, percent)));
     };
   }
+  get parents(): () => Promise<ParentJob[]> {
+    return () => readParents(this.home.db, this.jobId);
+  }
   get complete(): (tx: QueryTarget, result?: unknown) => Promise<void> {
     return (tx, result) => this.completeIn(tx, result);
   }
@@ -110,7 +121,8 @@ export class Attempt implements JobContext {
   private async completeIn(tx: QueryTarget, result: unknown): Promise<void> {
     const end = { job: this.job, durationMs: this.durationMs, logs: this.logs };
     const outcome = complete(end, result) as OutcomeOf<'completed'>;
-    if (!(await completeJobIn(tx, this.workerId, outcome, this.maxResultBytes))) {
+    const { workerId, maxResultBytes = DEFAULT_MOST_BYTES } = this.home;
+    if (!(await completeJobIn(tx, workerId, outcome, maxResultBytes))) {
       throw new HoldfastError(
         'already_finished',
         `attempt ${this.attempt} no longer owns job ${this.jobId}: roll back`,

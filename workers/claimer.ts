@@ -18,7 +18,7 @@ export interface ClaimerOptions {
   readonly ledger: ClaimLedger;
   readonly running: RunningAttempts;
   /** Jobs whose handlers have ended and whose outcomes wait to be recorded. */
-  readonly unsettledJobIds: () => Iterable<number>;
+  readonly unsettledJobs: () => Iterable<ClaimedJob>;
 }
 
 /** What came of claiming ids that were taken. */
@@ -32,7 +32,8 @@ const NOTHING: Claim = { jobs: [], putBack: 0 };
 
 /** Makes jobs this worker's, and makes sure that it knows of every one that became so. */
 export class Claimer {
-  private isStopping = false;
+  /** Set by `stop`: claims bring nothing any more, and what was not claimed must not be forgotten. */
+  isStopping = false;
   private reconciling: Promise<void> | undefined;
 
   constructor(private readonly options: ClaimerOptions) {}
@@ -70,6 +71,7 @@ export class Claimer {
 
   /** Looks for ready jobs in PostgreSQL itself. @throws PostgresError */
   async claimReady(search: ReadySearch): Promise<ClaimedJob[]> {
+    if (this.isStopping) return [];
     try {
       return await this.attempt((request) => claimReady(this.options.installation.db, search, request));
     } catch (error) {
@@ -93,8 +95,8 @@ export class Claimer {
     for (const batch of await readClaimBatches(installation.db, workerId)) {
       if (ledger.isKnown(batch.batchNo)) continue;
       const released = await releaseUnknownBatch(installation.db, workerId, batch, [
-        ...running.jobIds(),
-        ...this.options.unsettledJobIds(),
+        ...running.jobs(),
+        ...this.options.unsettledJobs(),
       ]);
       await dispatchReadyOf(installation, released, 'front');
     }

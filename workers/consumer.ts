@@ -4,6 +4,7 @@ import type { Installation } from '../shared/installation.js';
 import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
 import { InterruptibleWait } from '../shared/time/interruptible-wait.js';
 import { jitter } from '../shared/time/loop.js';
+import { monotonicMs } from '../shared/time/monotonic.js';
 import type { BlockingConnections } from './blocking-connections.js';
 import type { Claim, Claimer } from './claimer.js';
 import { Poller } from './poller.js';
@@ -25,6 +26,8 @@ export interface ConsumerOptions {
   readonly pollIntervalMs: number;
   /** Runs a claimed job to its end and settles it; never throws. */
   execute(job: ClaimedJob): Promise<void>;
+  /** Lets go of a claimed job that did not begin. */
+  release(job: ClaimedJob, why: string): void;
 }
 
 /** A batch larger than this is no faster, and unfair to other workers. */
@@ -33,7 +36,6 @@ const MAX_BATCH = 500;
 const MOST_POLL_MS_WITHOUT_REDIS = 500;
 /** A job younger than this may be on its way through Redis. */
 const POLL_READY_FOR_MS = 2_000;
-const SLOT_LINGER_MS = 3;
 const WITHOUT_CONNECTION_MS = 250;
 const FULL_MS = 50;
 
@@ -75,6 +77,7 @@ export class Consumer implements Service {
     this.options.slots.interrupt();
     await this.loop;
     await Promise.all([...this.claims, this.polling]);
+    this.options.slots.giveUpAhead('its worker stopped before it began');
     await this.taker?.returnAll().catch(() => undefined);
   }
 
@@ -91,8 +94,9 @@ export class Consumer implements Service {
 
   /** One turn; every way out of it leads to the next. */
   private async step(): Promise<void> {
-    const { slots, settler } = this.options;
-    if (settler.isFull) return this.rest(FULL_MS);
+    const { slots, settler, claimer } = this.options;
+    // Its claims bring nothing any more: what is taken now would only have to go back.
+    if (settler.isFull || claimer.isStopping) return this.rest(FULL_MS);
     if (this.foreignClaims > 1) {
       await this.rest(jitter(Math.min(25 * 2 ** Math.min(this.foreignClaims, 6), 1_000)));
       // Behind thousands of ids for others there may be some for us.
@@ -146,7 +150,7 @@ export class Consumer implements Service {
   }
 
   private async poll(readyForMs: number, most = MAX_BATCH): Promise<number> {
-    const jobs = await this.poller.poll(Math.min(most, MAX_BATCH), readyForMs);
+    const jobs = await this.timed(() => this.poller.poll(Math.min(most, MAX_BATCH), readyForMs));
     for (const job of jobs) this.runInSlot(job);
     return jobs.length;
   }
@@ -163,13 +167,14 @@ export class Consumer implements Service {
   }
 
   private async claimAndRun(ids: readonly number[], entries: readonly string[]): Promise<void> {
-    const { slots } = this.options;
-    const { jobs, putBack } = await this.claimOrReport(ids);
+    const { slots, claimer } = this.options;
+    const { jobs, putBack } = await this.timed(() => this.claimOrReport(ids));
     slots.give(ids.length - jobs.length);
     if (jobs.length > 0) this.foreignClaims = 0;
     else if (putBack > 0) this.foreignClaims++;
     for (const job of jobs) this.runInSlot(job);
-    if (jobs.length === 0 && this.isStopping) return;
+    // Some of them may not have been claimed: what is left in the processing list goes back.
+    if (claimer.isStopping) return;
     this.taker?.forget(entries);
     if (this.isResting) setImmediate(() => this.flush());
   }
@@ -185,8 +190,18 @@ export class Consumer implements Service {
     });
   }
 
+  /** How long claims take decides how many jobs are claimed ahead. */
+  private async timed<T>(claim: () => Promise<T>): Promise<T> {
+    const askedMs = monotonicMs();
+    const answer = await claim();
+    this.options.slots.noteClaim(monotonicMs() - askedMs);
+    return answer;
+  }
+
   private runInSlot(job: ClaimedJob): void {
-    void this.options.execute(job).finally(() => this.options.slots.give(1));
+    const { options } = this;
+    options.running.expect(job);
+    options.slots.fill({ run: () => options.execute(job), giveUp: (why) => options.release(job, why) });
   }
 
   private flush(): void {
@@ -198,9 +213,7 @@ export class Consumer implements Service {
   }
 
   private restUntilSlot(): Promise<void> {
-    return this.resting(() =>
-      this.isStopping ? Promise.resolve() : this.options.slots.whenFree(SLOT_LINGER_MS),
-    );
+    return this.resting(() => (this.isStopping ? Promise.resolve() : this.options.slots.whenFree()));
   }
 
   private async resting<T>(during: () => Promise<T>): Promise<T> {

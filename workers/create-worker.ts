@@ -1,11 +1,16 @@
 import { messageOf } from '../shared/errors.js';
 import { openInstallation, type Installation, type InstallationOptions } from '../shared/installation.js';
 import type { Service } from '../shared/lifecycle/service.js';
+import type { DefinedSchedule } from '../shared/schedules/define-schedule.js';
+import { upsertSchedules } from '../shared/schedules/upsert-schedules.js';
 import { Incarnation } from './incarnation.js';
 import { resolveSettings, type WorkerSettings } from './worker-settings.js';
 
 /** Where a worker finds its installation: an open one, which it leaves open, or how to open its own. */
-export type WorkerOptions = WorkerSettings & (InstallationOptions | { readonly installation: Installation });
+export type WorkerOptions = WorkerSettings & {
+  /** Made by `defineSchedule`; stored when the worker starts, by however many workers at once. A coordinator fires them. */
+  readonly schedules?: readonly DefinedSchedule[];
+} & (InstallationOptions | { readonly installation: Installation });
 
 export interface Worker extends Service {
   /** The id of its present incarnation; undefined before `start`. */
@@ -28,7 +33,9 @@ export function createWorker(options: WorkerOptions): Worker {
 const HAS_WORK = `
   SELECT EXISTS (SELECT 1 FROM jobs
     WHERE queue = ANY ($1::text[]) AND completed_at IS NULL AND unmet_dependencies = 0 AND set_aside_at IS NULL
-      AND job_type = ANY ($2::text[]) AND (status = 'running' OR ready_at <= now())) AS found`;
+      AND job_type = ANY ($2::text[])
+      AND (status = 'running' OR ready_at <= now() AND queue <> ALL (ARRAY(SELECT name FROM queues WHERE paused_at IS NOT NULL)))
+  ) AS found`;
 
 class WorkerService implements Worker {
   readonly name = 'worker';
@@ -56,6 +63,7 @@ class WorkerService implements Worker {
     this.installation =
       'installation' in this.options ? this.options.installation : await openInstallation(this.options);
     try {
+      await upsertSchedules(this.installation, this.options.schedules ?? []);
       await this.begin();
     } catch (error) {
       await this.closeInstallation();

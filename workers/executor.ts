@@ -5,23 +5,20 @@ import type { AnyJobDefinition } from '../shared/jobs/define-job.js';
 import { PermanentError, TransientError } from '../shared/jobs/job-errors.js';
 import { complete, type Outcome } from '../shared/jobs/outcome.js';
 import type { RetryPolicy } from '../shared/jobs/retry-policy.js';
-import { Attempt } from './attempt.js';
+import { Attempt, type AttemptHome } from './attempt.js';
 import type { RunningAttempts } from './running-attempts.js';
 
-export interface ExecutorOptions {
+export interface ExecutorOptions extends AttemptHome {
   readonly jobs: ReadonlyMap<string, AnyJobDefinition>;
-  readonly workerId: string;
   readonly running: RunningAttempts;
   /** For what a job type leaves open. */
   readonly retryPolicy: RetryPolicy;
-  /** The largest result, in bytes of JSON. */
-  readonly maxResultBytes: number;
 }
 
 /** Runs one attempt from claim to outcome. Never throws. `null`: nothing is to be settled, the attempt is no longer ours. */
 export async function executeJob(job: ClaimedJob, options: ExecutorOptions): Promise<Outcome | null> {
   const definition = options.jobs.get(job.jobType) as AnyJobDefinition;
-  const attempt = new Attempt(job, options.workerId, options.maxResultBytes);
+  const attempt = new Attempt(job, options);
   options.running.add(attempt);
   let result: unknown;
   let failure: { error: unknown } | undefined;

@@ -52,7 +52,7 @@ export class Incarnation implements Service {
       running,
       ledger,
       jobTypes: [...settings.jobs.keys()],
-      unsettledJobIds: () => this.settler.jobIds(),
+      unsettledJobs: () => this.settler.jobs(),
     });
     this.settler = new Settler({
       installation,
@@ -94,8 +94,9 @@ export class Incarnation implements Service {
     const jobTypes = [...settings.jobs.keys()];
     await registerWorker(db, this.workerId, { ...settings, queues, jobTypes });
     try {
-      await this.upkeep.start();
+      // Registering counts as the first beat: no job waits for the heartbeat's thread to load.
       await this.consumers.start();
+      await this.upkeep.start();
       for (const queue of queues) await takeBackSetAside(this.installation, queue, jobTypes);
     } catch (error) {
       await this.stop();
@@ -124,12 +125,11 @@ export class Incarnation implements Service {
 
   /** Declared dead: what runs here is no longer ours, and what it returns is void. */
   async abandon(): Promise<void> {
+    this.running.close();
     this.running.abortAll('lost', this.settings.abortGraceMs);
     this.claimer.stop();
     this.settler.abandon();
     await Promise.all([this.consumers.stop(), this.upkeep.stop()]);
-    // A claim whose reply came meanwhile has begun more.
-    this.running.abortAll('lost', this.settings.abortGraceMs);
     await this.whenDrained(this.settings.abortGraceMs + 1_000);
   }
 
@@ -153,6 +153,7 @@ export class Incarnation implements Service {
         settler,
         pollIntervalMs,
         execute,
+        release: (job, why) => this.release(job, why),
       });
     });
     return composeServices('consumers', connections ? [connections, ...consumers] : consumers);
@@ -160,12 +161,12 @@ export class Incarnation implements Service {
 
   private async execute(job: ClaimedJob): Promise<void> {
     // Claims under way at the same time may each bring one.
-    if (isSuspect(job) && this.running.hasSuspect) {
-      this.settler.add(release({ job, durationMs: 0, logs: [] }, 'a process runs one suspect at a time'));
-      return;
-    }
+    if (isSuspect(job) && this.running.runsSuspect)
+      return this.release(job, 'a process runs one suspect at a time');
+    if (!this.running.takeExpected(job)) return this.settler.skip(job);
     const { jobs, retryPolicy, maxResultBytes } = this.settings;
     const outcome = await executeJob(job, {
+      db: this.installation.db,
       jobs,
       maxResultBytes,
       workerId: this.workerId,
@@ -173,6 +174,12 @@ export class Incarnation implements Service {
       retryPolicy,
     });
     if (outcome) this.settler.add(outcome);
+    else this.settler.skip(job);
+  }
+
+  /** Lets go of a job whose handler has not begun. */
+  private release(job: ClaimedJob, why: string): void {
+    if (this.running.takeExpected(job)) this.settler.add(release({ job, durationMs: 0, logs: [] }, why));
     else this.settler.skip(job);
   }
 

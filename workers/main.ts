@@ -10,6 +10,7 @@ import { createEventHub } from '../shared/observe/events.js';
 import { logEvents } from '../shared/observe/log-events.js';
 import type { Logger } from '../shared/observe/logger.js';
 import { createMetrics, type Metrics } from '../shared/observe/metrics.js';
+import type { DefinedSchedule } from '../shared/schedules/define-schedule.js';
 import { Coordinator } from './coordinator/coordinator.js';
 import { createWorker, type Worker } from './create-worker.js';
 import { builtInJobs } from './handlers/index.js';
@@ -19,6 +20,8 @@ export interface WorkerProcessOptions {
   readonly logger: Logger;
   /** Besides the built-in ones; a job of the same type takes the built-in one's place. */
   readonly jobs?: readonly AnyJobDefinition[];
+  /** Stored when the process starts. */
+  readonly schedules?: readonly DefinedSchedule[];
 }
 
 export interface WorkerProcess extends Service {
@@ -33,13 +36,13 @@ export interface WorkerProcess extends Service {
  */
 export async function composeWorkerProcess(
   config: Config,
-  { logger, jobs = [] }: WorkerProcessOptions,
+  { logger, jobs = [], schedules = [] }: WorkerProcessOptions,
 ): Promise<WorkerProcess> {
   return composeProcess('worker', config, logger, (installation) => {
     const builtIn = builtInJobs(config.builtInJobs);
     const ownTypes = new Set(jobs.map(({ type }) => type));
     const allJobs = [...jobs, ...builtIn.jobs.filter(({ type }) => !ownTypes.has(type))];
-    const worker = createWorker({ installation, ...config.worker, jobs: allJobs });
+    const worker = createWorker({ installation, ...config.worker, jobs: allJobs, schedules });
     return {
       // Connections that jobs share are closed when the worker has drained.
       services: [

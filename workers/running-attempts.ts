@@ -5,11 +5,14 @@ import { monotonicMs } from '../shared/time/monotonic.js';
 import type { Attempt } from './attempt.js';
 import { DeadlineBoard } from './deadline-board.js';
 
-/** The attempts whose handlers run in this process. */
+/** The attempts whose handlers run in this process, and the claimed jobs whose handlers are to begin. */
 export class RunningAttempts {
   readonly board = new DeadlineBoard();
   private readonly attempts = new Set<Attempt>();
+  private readonly expected = new Set<ClaimedJob>();
   private suspects = 0;
+  private expectedSuspects = 0;
+  private isClosed = false;
   /** Called before an attempt begins while none runs. */
   beforeFirst: (() => void) | undefined;
 
@@ -17,13 +20,45 @@ export class RunningAttempts {
     return this.attempts.size;
   }
 
-  /** A process runs one suspect at a time. */
+  /** A process runs one suspect at a time, and claims no other before that has ended. */
   get hasSuspect(): boolean {
+    return this.runsSuspect || this.expectedSuspects > 0;
+  }
+
+  get runsSuspect(): boolean {
     return this.suspects > 0;
   }
 
-  jobIds(): number[] {
-    return Array.from(this.attempts, ({ job }) => job.id);
+  /** What this process owns: of what is expected, too. */
+  jobs(): ClaimedJob[] {
+    return [...Array.from(this.attempts, ({ job }) => job), ...this.expected];
+  }
+
+  /** A job was claimed. Its handler begins as soon as it has a slot, unless it is given up before. */
+  expect(job: ClaimedJob): void {
+    if (this.isClosed) return;
+    this.expected.add(job);
+    if (isSuspect(job)) this.expectedSuspects++;
+  }
+
+  /** Its turn has come, or will not. False: it is void, by a cancel or because all is: its handler must not begin. */
+  takeExpected(job: ClaimedJob): boolean {
+    const isExpected = this.expected.delete(job);
+    if (isExpected && isSuspect(job)) this.expectedSuspects--;
+    return isExpected;
+  }
+
+  /** Of what was claimed and has not begun. */
+  findExpected(wanted: { id: number; attempt: number }): ClaimedJob | undefined {
+    for (const job of this.expected) if (job.id === wanted.id && job.attempt === wanted.attempt) return job;
+    return undefined;
+  }
+
+  /** Nothing may begin any more: what was claimed is no longer ours. */
+  close(): void {
+    this.isClosed = true;
+    this.expected.clear();
+    this.expectedSuspects = 0;
   }
 
   all(): Iterable<Attempt> {

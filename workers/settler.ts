@@ -60,8 +60,8 @@ export class Settler {
   }
 
   /** Jobs whose outcomes wait to be recorded. */
-  jobIds(): number[] {
-    return [...this.unsettled].map(({ id }) => id);
+  jobs(): Iterable<ClaimedJob> {
+    return this.unsettled;
   }
 
   /** An attempt that ended without an outcome of ours: somebody else recorded it. */
@@ -180,7 +180,8 @@ export class Settler {
     }
     this.finish(outcomes, [...settlement.settled, ...before]);
     ledger.drop(finishedBatches);
-    await this.afterCommit(settlement, before);
+    // What is released has waited once already.
+    await this.afterCommit(settlement, before, outcomes[0]?.kind === 'released' ? 'front' : 'back');
   }
 
   /** No row matched: it was settled before, and is returned as it is on record, or the attempt was taken from us. */
@@ -206,12 +207,13 @@ export class Settler {
   private async afterCommit(
     { parentIds, readyIds }: Settlement,
     settledBefore: readonly Outcome[],
+    end: 'back' | 'front',
   ): Promise<void> {
     const { installation } = this.options;
     try {
       const parents = [...parentIds, ...settledBefore.map(({ job }) => job.id)];
       if (parents.length > 0) await releaseDependents(installation, parents);
-      if (readyIds.length > 0) await dispatchReadyOf(installation, readyIds);
+      if (readyIds.length > 0) await dispatchReadyOf(installation, readyIds, end);
     } catch (error) {
       installation.logger.warn('dependents were not released after a settle; the sweep will', {
         error: messageOf(error),

@@ -1,22 +1,28 @@
 import { messageOf } from '../../shared/errors.js';
 import type { Installation } from '../../shared/installation.js';
 import { dispatchRange } from '../../shared/jobs/dispatch-announced.js';
+import { dispatchResumed } from '../../shared/queues/dispatch-resumed.js';
 import { composeServices, type Service } from '../../shared/lifecycle/service.js';
 import { Hearing } from './hearing.js';
 import { createSearchLoop, LOOK_MS } from './search-loop.js';
 
 /**
- * Dispatches jobs submitted by plain SQL or inside a caller's transaction: by their announcements where these are heard;
- * else, as behind PgBouncer in transaction mode, by looking for them. Without Redis workers find them by themselves.
+ * Dispatches jobs submitted by plain SQL or inside a caller's transaction, and those of queues resumed by SQL: by their
+ * announcements where these are heard; else, as behind PgBouncer in transaction mode, submitted jobs are looked for, and the
+ * sweep finds those of a resumed queue. Without Redis workers find them by themselves.
  */
 export function createAnnouncementListener(installation: Installation): Service {
   const { db, lanes, logger } = installation;
   if (!lanes) return composeServices('announcements', []);
 
   function dispatch(payload: string): void {
-    const [schema, lowest, highest] = payload.split(' ');
+    const [schema, first = '', second = ''] = payload.split(' ');
     if (schema !== db.schema) return;
-    dispatchRange(installation, Number(lowest), Number(highest)).catch((error: unknown) =>
+    const dispatched =
+      first === 'resumed'
+        ? dispatchResumed(installation, second)
+        : dispatchRange(installation, Number(first), Number(second));
+    dispatched.catch((error: unknown) =>
       logger.warn('announced jobs were not dispatched; polls will find them', { error: messageOf(error) }),
     );
   }

@@ -6,6 +6,7 @@ import { repairDependencies } from '../../shared/jobs/repair-dependencies.js';
 import { rescueJobs } from '../../shared/jobs/rescue-jobs.js';
 import { rescueOwnerless } from '../../shared/jobs/rescue-ownerless.js';
 import { sweepQueue } from '../../shared/jobs/sweep-jobs.js';
+import { pruneFires } from '../../shared/schedules/prune-fires.js';
 import { createLoop, jitter, type Loop } from '../../shared/time/loop.js';
 import {
   declareDeadWorkers,
@@ -17,7 +18,7 @@ import {
 } from '../../shared/workers/registry.js';
 
 export interface DutySettings {
-  /** Finished jobs older than this are deleted. Default 7 days; 0 keeps them for ever. */
+  /** Finished jobs, and what became of fires of schedules, are deleted when they are older than this. Default 7 days; 0 keeps them for ever. */
   readonly retentionMs?: number;
 }
 
@@ -113,7 +114,7 @@ async function attemptAll(
   logger.warn('coordinator: parts of a sweep failed, will be tried again', fields);
 }
 
-/** Deletes finished jobs that are older than the retention, a page at a time. */
+/** Deletes finished jobs, and the record of schedules' fires, that are older than the retention, a page at a time. */
 export function createPruner(
   installation: Installation,
   { retentionMs = DEFAULT_RETENTION_MS }: DutySettings,
@@ -122,6 +123,7 @@ export function createPruner(
   return dutyLoop(installation, 'prune', PRUNE_ROUND_MS, async () => {
     if (afterId === 0) await forgetWorkers(installation.db, FORGET_WORKERS_MS);
     if (retentionMs <= 0) return PRUNE_ROUND_MS;
+    if (afterId === 0 && (await pruneFires(installation.db, retentionMs))) return PRUNE_PAUSE_MS;
     const { nextAfterId } = await prunePage(installation, afterId, { retentionMs });
     afterId = nextAfterId ?? 0;
     return nextAfterId === null ? PRUNE_ROUND_MS : PRUNE_PAUSE_MS;

@@ -7,6 +7,7 @@ import { createLoop } from '../../shared/time/loop.js';
 import { createAnnouncementListener } from './announcement-listener.js';
 import { createPruner, createRescuer, createSweeper, type DutySettings } from './duties.js';
 import { Promoter } from './promoter.js';
+import { createSchedulerLoop } from './scheduler.js';
 
 /** One term of leadership: the duties, from election to resignation. */
 export class Leader {
@@ -33,6 +34,7 @@ export class Leader {
         retryMs: 250,
       }),
       createAnnouncementListener(installation),
+      createSchedulerLoop(installation),
       createRescuer(installation, holder, () => this.trusted),
       createSweeper(installation, holder),
       createPruner(installation, settings),
