@@ -4,7 +4,7 @@ import type { Variable } from './variable.js';
 const HEAD = `# Every variable Holdfast reads, with its default. Copy this file to .env and uncomment what you change; what the
 # environment itself says wins over .env. Times are milliseconds. Any variable may be read from a file instead: write
 # NAME_FILE=/path/to/file for NAME, as with Docker secrets. Generated from config/env-schema.ts by
-# config/write-env-example.ts.
+# config/write-pages.ts.
 `;
 
 /** The text of `.env.example`. */

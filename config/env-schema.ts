@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { dataVariables, httpVariables, mailVariables } from './variables/handlers.js';
 import {
   apiVariables,
+  clientVariables,
   coordinatorVariables,
   jobVariables,
   observeVariables,
@@ -15,6 +16,7 @@ export const SECTIONS = {
   PostgreSQL: postgresVariables,
   Redis: redisVariables,
   API: apiVariables,
+  'Command line': clientVariables,
   Workers: workerVariables,
   Coordinator: coordinatorVariables,
   Jobs: jobVariables,
@@ -29,6 +31,7 @@ const VARIABLES_BY_NAME = {
   ...postgresVariables,
   ...redisVariables,
   ...apiVariables,
+  ...clientVariables,
   ...workerVariables,
   ...coordinatorVariables,
   ...jobVariables,

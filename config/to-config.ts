@@ -15,7 +15,16 @@ export function toConfig(env: Env) {
     /** Null: PostgreSQL-only dispatch. */
     redis: toRedisAddress(env),
     redisPrefix: env.REDIS_QUEUE_PREFIX,
-    api: { host: env.API_HOST, port: env.API_PORT, bodyLimit: env.API_BODY_LIMIT },
+    /** For commands that ask an API. */
+    client: { apiUrl: env.HOLDFAST_API_URL, apiKey: env.HOLDFAST_API_KEY },
+    api: {
+      host: env.API_HOST,
+      port: env.API_PORT,
+      bodyLimit: env.API_BODY_LIMIT,
+      auth: env.API_AUTH,
+      /** Null: none. */
+      rateLimit: env.API_RATE_LIMIT,
+    },
     /** Port null: none. */
     metrics: { host: env.METRICS_HOST, port: env.METRICS_PORT },
     log: { level: env.LOG_LEVEL, format: env.LOG_FORMAT },

@@ -1,5 +1,6 @@
 /** What the processes are: API, worker, coordinator, their logs and metrics; and what holds for all jobs. */
 import {
+  address,
   bytes,
   factor,
   flag,
@@ -11,6 +12,7 @@ import {
   text,
   wholeNumber,
 } from '../value-kinds.js';
+import { readRateLimit } from '../rate-limit.js';
 import { MOST_SLOTS, readQueueList } from '../queue-list.js';
 import { BadValue, variable } from '../variable.js';
 
@@ -26,6 +28,30 @@ export const apiVariables = {
     from: 1_024,
     to: 1_073_741_824,
   }),
+  API_AUTH: oneOf(['auto', 'required', 'off'], {
+    about:
+      'Whether callers must show an API key. auto: once there is one, and always beyond loopback; required: always; off: never, ' +
+      'also beyond loopback',
+    default: 'auto',
+  }),
+  API_RATE_LIMIT: variable(
+    {
+      about:
+        'Requests that each API key (without keys, each address) may make: `100/s`, `6000/min`, or `off`. Counted in Redis for ' +
+        'all processes together; while that is away, by each process for itself',
+      default: 'off',
+    },
+    readRateLimit,
+  ),
+};
+
+export const clientVariables = {
+  HOLDFAST_API_URL: address(/^https?:\/\//i, 'https://jobs.example.com', {
+    about:
+      'The API that commands such as `holdfast jobs list` ask. Unset: the database where one is named, else the API of this machine',
+    example: 'https://jobs.example.com',
+  }),
+  HOLDFAST_API_KEY: text({ about: 'The key they show it', example: 'hf_...', isSecret: true }),
 };
 
 export const workerVariables = {
