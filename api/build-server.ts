@@ -10,6 +10,9 @@ import { SubmitCoalescer } from '../shared/jobs/submit-coalescer.js';
 import type { Logger } from '../shared/observe/logger.js';
 import type { Metrics } from '../shared/observe/metrics.js';
 import { answerErrors, sendError } from './answer-errors.js';
+import { authenticate } from './auth/authenticate.js';
+import type { AuthMode } from './auth/key-requirement.js';
+import { limitRate, type RateLimit } from './auth/limit-rate.js';
 import type { ApiContext, ZodServer } from './context.js';
 import { createJobFollower } from './job-follower.js';
 import { acceptJson } from './json-body.js';
@@ -17,11 +20,11 @@ import { chooseRequestId, observeRequests } from './observe-requests.js';
 import { describeApi } from './openapi.js';
 import { toDepthReading } from '../shared/jobs/depth-reading.js';
 import { addHealthRoutes } from './routes/health.js';
-import { addJobEventRoutes } from './routes/job-events.js';
-import { addJobRoutes } from './routes/jobs.js';
 import { addMetricsRoutes } from './routes/metrics.js';
-import { addSubmitRoutes } from './routes/submit.js';
+import { RESOURCES } from './routes/resources.js';
 import { refuseConnection } from './refuse-connection.js';
+import { refuseUnknown } from './refuse-unknown.js';
+import { nameRoutes } from './route-table.js';
 import { serveDocs } from './swagger-ui.js';
 import { validateWithZod } from './validation.js';
 
@@ -33,6 +36,10 @@ export interface ServerOptions {
   readonly bodyLimit?: number | undefined;
   /** The same for a batch of jobs. Default 16 times `bodyLimit`. */
   readonly batchBodyLimit?: number | undefined;
+  /** Whether callers must show an API key. Default `auto`: as soon as there is one. `off`: nobody is asked. */
+  readonly auth?: AuthMode | undefined;
+  /** Requests of each key. Default null: as many as they like. */
+  readonly rateLimit?: RateLimit | null | undefined;
 }
 
 const ONE_MIB = 1_048_576;
@@ -47,6 +54,7 @@ const LONGEST_LOOP_DELAY_MS = 2_000;
  */
 export async function buildServer(options: ServerOptions): Promise<FastifyInstance> {
   const { installation, metrics, logger, bodyLimit = ONE_MIB, batchBodyLimit = 16 * bodyLimit } = options;
+  const { auth = 'auto', rateLimit = null } = options;
   const app = Fastify({
     bodyLimit,
     logger: false,
@@ -70,10 +78,13 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   const coalescer = new SubmitCoalescer(installation);
   const reader = new ReadCoalescer(installation.db);
 
+  nameRoutes(app);
   acceptJson(app);
   answerErrors(app, logger);
   observeRequests(app, metrics, logger);
-  await app.register(helmet, { contentSecurityPolicy: CONTENT_SECURITY_POLICY });
+  await app.register(helmet, { contentSecurityPolicy: CONTENT_SECURITY_POLICY, hsts: false });
+  authenticate(app, installation, auth);
+  if (rateLimit) await limitRate(app, installation, rateLimit);
   await describeApi(app);
   serveDocs(app);
   const context = { installation, coalescer, reader, measurer, follower, metrics, logger, batchBodyLimit };
@@ -90,11 +101,10 @@ async function addRoutes(scope: FastifyInstance, context: ApiContext): Promise<v
   addHealthRoutes(server, context);
   addMetricsRoutes(server, context);
   await server.register(async (api) => {
-    // Everything about jobs passes here, probes do not: the place for a hook that asks who is calling.
+    // Under pressure jobs wait; probes and metrics, which are not here, tell of it.
     await api.register(underPressure, { maxEventLoopDelay: LONGEST_LOOP_DELAY_MS });
-    addSubmitRoutes(api, context);
-    addJobRoutes(api, context);
-    addJobEventRoutes(api, context);
+    refuseUnknown(api);
+    for (const addRoutesOf of RESOURCES) addRoutesOf(api, context);
   });
 }
 

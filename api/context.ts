@@ -6,6 +6,7 @@ import type {
   RawServerDefault,
 } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import './auth/roles.js';
 import type { Installation } from '../shared/installation.js';
 import type { JobMeasurer } from '../shared/jobs/measure-jobs.js';
 import type { ReadCoalescer } from '../shared/jobs/read-coalescer.js';

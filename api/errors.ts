@@ -16,9 +16,13 @@ export interface ErrorAnswer {
 /** Sent with every 503. What is away is tried again about this often anyway. */
 export const RETRY_AFTER_SECONDS = 2;
 
-/** The one place where errors become answers. What is not known here says nothing of itself. */
-export function toErrorAnswer(error: unknown, requestId: string): ErrorAnswer {
-  const { code, message, details } = translate(error);
+/**
+ * The one place where errors become answers. What is not known here says nothing of itself.
+ *
+ * @param bodyLimit of the route, in bytes
+ */
+export function toErrorAnswer(error: unknown, requestId: string, bodyLimit?: number): ErrorAnswer {
+  const { code, message, details } = translate(error, bodyLimit);
   return {
     status: ERROR_CODES[code],
     body: {
@@ -31,10 +35,13 @@ export function toErrorAnswer(error: unknown, requestId: string): ErrorAnswer {
   };
 }
 
-function translate(error: unknown): Pick<HoldfastError, 'code' | 'message' | 'details'> {
+function translate(
+  error: unknown,
+  bodyLimit: number | undefined,
+): Pick<HoldfastError, 'code' | 'message' | 'details'> {
   if (error instanceof HoldfastError && error.code !== 'internal') return error;
   if (isPostgresError(error)) return translatePostgres(error);
-  return translateFastify(error as { code?: unknown; statusCode?: unknown; message?: unknown });
+  return translateFastify(error as FastifyFault, bodyLimit);
 }
 
 function translatePostgres(error: PostgresError): HoldfastError {
@@ -47,22 +54,20 @@ function translatePostgres(error: PostgresError): HoldfastError {
   return internal();
 }
 
+interface FastifyFault {
+  readonly code?: unknown;
+  readonly statusCode?: unknown;
+  readonly message?: unknown;
+}
+
 /** Codes: https://fastify.dev/docs/latest/Reference/Errors/ */
-function translateFastify({
-  code,
-  statusCode,
-  message,
-}: {
-  code?: unknown;
-  statusCode?: unknown;
-  message?: unknown;
-}): HoldfastError {
+function translateFastify({ code, statusCode, message }: FastifyFault, bodyLimit?: number): HoldfastError {
   const text = typeof message === 'string' ? message : '';
   if (code === 'FST_UNDER_PRESSURE')
     return new HoldfastError('overloaded', 'this process has more to do than it can; try again');
   if (code === 'FST_ERR_BAD_URL' || code === 'FST_ERR_MAX_PARAM_LENGTH')
     return invalid('url', 'is not a valid address');
-  if (statusCode === 413) return new HoldfastError('payload_too_large', 'the body is larger than is allowed');
+  if (statusCode === 413) return new HoldfastError('payload_too_large', describeLimit(bodyLimit));
   if (statusCode === 415)
     return new HoldfastError('unsupported_media_type', 'the body must have Content-Type: application/json');
   if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH')
@@ -71,6 +76,9 @@ function translateFastify({
     return new HoldfastError('malformed_json', `the body is not valid JSON: ${text.slice(0, 200)}`);
   return internal();
 }
+
+const describeLimit = (bodyLimit = 0) =>
+  `the body is larger than the ${bodyLimit} bytes allowed here; API_BODY_LIMIT sets that (a batch may have 16 times as much)`;
 
 const invalid = (field: string, problem: string) =>
   new HoldfastError('validation_failed', `${field}: ${problem}`, { details: [{ field, problem }] });

@@ -10,6 +10,8 @@ import { createEventHub } from '../shared/observe/events.js';
 import { logEvents } from '../shared/observe/log-events.js';
 import type { Logger } from '../shared/observe/logger.js';
 import { createMetrics } from '../shared/observe/metrics.js';
+import { hasKeys } from '../shared/keys/list-keys.js';
+import { isLoopback } from './auth/reach.js';
 import { buildServer } from './build-server.js';
 
 export interface ApiProcessOptions {
@@ -23,7 +25,10 @@ export interface ApiProcess extends Service {
   readonly url: string | undefined;
 }
 
-/** @throws HoldfastError `postgres_unavailable`; its `start` throws ConfigError when the port cannot be had */
+/**
+ * @throws HoldfastError `postgres_unavailable`; ConfigError when others could reach it and there is no API key. Its `start`
+ *   throws ConfigError when the port cannot be had
+ */
 export async function composeApiProcess(
   config: Config,
   { logger, extraServices = () => [] }: ApiProcessOptions,
@@ -40,8 +45,11 @@ export async function composeApiProcess(
     jobDefaults: config.jobDefaults,
   });
   try {
-    const { bodyLimit } = config.api;
-    const server = await buildServer({ installation, metrics, logger, bodyLimit });
+    await checkAccess(installation, config.api, logger);
+    const { bodyLimit, rateLimit, host } = config.api;
+    // Whoever else can reach it is asked for a key, whatever becomes of the table of keys.
+    const auth = config.api.auth === 'auto' && !isLoopback(host) ? 'required' : config.api.auth;
+    const server = await buildServer({ installation, metrics, logger, bodyLimit, auth, rateLimit });
     const listener = createListener(server, config, logger);
     const service = composeServices('api', [
       { name: 'installation', start: async () => undefined, stop: () => installation.close() },
@@ -60,6 +68,23 @@ export async function composeApiProcess(
     throw error;
   }
 }
+
+/** Refuses to open the API to others as long as nobody has a key. */
+async function checkAccess({ db }: Installation, { host, auth }: Config['api'], logger: Logger) {
+  if (auth === 'off') {
+    if (!isLoopback(host))
+      logger.warn('API_AUTH=off: whoever reaches this address may do anything', { host });
+    return;
+  }
+  if (await hasKeys(db)) return;
+  if (!isLoopback(host)) {
+    const problem = `is ${host}, which others can reach, and there is no API key yet: ${CREATE_A_KEY}; or set API_AUTH=off where something else keeps strangers out`;
+    throw new ConfigError([{ variable: 'API_HOST', problem }]);
+  }
+  if (auth === 'required') logger.warn(`there is no API key yet, and nobody can call: ${CREATE_A_KEY}`);
+}
+
+const CREATE_A_KEY = 'create one with `holdfast keys create ops --role admin`';
 
 /** What requests under way get to finish; a stream of events would go on for ever. */
 const CLOSE_MS = 10_000;

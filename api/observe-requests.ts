@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from '../shared/observe/logger.js';
 import type { Metrics } from '../shared/observe/metrics.js';
+import { callerName } from './auth/caller.js';
 
 const SANE_ID = /^[\w.:/+=-]{1,128}$/;
 
@@ -24,7 +25,8 @@ export function observeRequests(app: FastifyInstance, metrics: Metrics, logger: 
     const status = reply.statusCode;
     const durationMs = reply.elapsedTime;
     metrics.recordRequest({ method, route, status, durationMs });
-    logger.debug('request', { requestId: request.id, method, url: request.url, status, durationMs });
+    const caller = callerName(request);
+    logger.debug('request', { requestId: request.id, method, url: request.url, caller, status, durationMs });
     done();
   });
 }

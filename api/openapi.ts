@@ -23,13 +23,25 @@ export async function describeApi(app: FastifyInstance): Promise<void> {
       },
       tags: [
         { name: 'jobs', description: 'Submit, follow, cancel, run again.' },
+        { name: 'dead letters', description: 'Review, replay, discard jobs that failed for good.' },
+        { name: 'queues', description: 'Depths, throughput; pause and resume.' },
+        { name: 'workers', description: 'Who works, and on what.' },
+        { name: 'schedules', description: 'Cron and interval rules that submit jobs.' },
         { name: 'operation', description: 'Health, probes, metrics.' },
+        { name: 'keys', description: 'Who may call this API.' },
       ],
+      components: { securitySchemes: SECURITY_SCHEMES },
     },
-    transform: describeResponses,
+    transform: describeRoute,
     transformObject: (document) => dropUnused(jsonSchemaTransformObject(document)),
   });
 }
+
+/** Either of them. */
+const SECURITY_SCHEMES = {
+  bearer: { type: 'http', scheme: 'bearer', description: 'An API key, `hf_…`.' },
+  header: { type: 'apiKey', in: 'header', name: 'X-Api-Key' },
+} as const;
 
 type OpenApiDocument = ReturnType<typeof jsonSchemaTransformObject>;
 
@@ -53,24 +65,47 @@ function dropUnused(document: OpenApiDocument): OpenApiDocument {
   } as OpenApiDocument;
 }
 
-/** Says of each answer what its status means, where the answer itself does not. */
-const describeResponses: typeof jsonSchemaTransform = (route) => {
-  const transformed = jsonSchemaTransform(route);
-  const responses = (transformed.schema?.response ?? {}) as Record<string, { description?: string }>;
-  for (const [status, response] of Object.entries(responses)) {
-    response.description ??= MEANINGS[Number(status) as keyof typeof MEANINGS];
+/** Says who may call it and how they are refused; and of each answer what its status means, where itself it does not. */
+const describeRoute: typeof jsonSchemaTransform = (document) => {
+  const { role = 'public' } = document.route.config ?? {};
+  const isPublic = role === 'public';
+  const { description, response, ...rest } = document.schema as DescribedSchema;
+  const who = isPublic ? [] : [`Role: \`${role}\`.`];
+  const schema = {
+    ...rest,
+    description: [description, ...who].filter((part) => part !== undefined).join('\n\n'),
+    security: isPublic ? [] : [{ bearer: [] }, { header: [] }],
+    response: {
+      ...(isPublic ? {} : answers({}, 401, 403, 429, 503)),
+      // Whether it asks for a body or not: one that is there is read.
+      ...(document.route.method === 'GET' ? {} : answers({}, 400, 413, 415)),
+      ...response,
+    },
+  };
+  const transformed = jsonSchemaTransform({ ...document, schema });
+  const responses = (transformed.schema.response ?? {}) as Record<string, { description?: string }>;
+  for (const [status, answer] of Object.entries(responses)) {
+    answer.description ??= MEANINGS[Number(status) as keyof typeof MEANINGS];
   }
   return transformed;
 };
+
+interface DescribedSchema {
+  readonly description?: string;
+  readonly response?: Readonly<Record<number, unknown>>;
+}
 
 const MEANINGS = {
   200: 'As asked.',
   201: 'Committed.',
   400: 'The request is wrong; `details` names each bad field.',
-  404: 'There is no such job.',
+  401: 'No API key, or none that is good.',
+  403: 'The key’s role may not do this.',
+  404: 'There is nothing with that id or name.',
   409: 'It cannot be done as things stand; `code` says why.',
   413: 'The body is too large.',
   415: 'The body is not JSON.',
+  429: 'More requests than `API_RATE_LIMIT` allows. Try again after `Retry-After` seconds.',
   500: 'Something went wrong here; `request_id` finds it in the logs.',
   503: 'PostgreSQL is away, or this process has too much to do. Try again after `Retry-After` seconds.',
   504: 'Looking for it took too long.',

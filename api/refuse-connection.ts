@@ -19,6 +19,7 @@ export function refuseConnection(error: Error & { code?: string }, socket: Socke
     success: false,
     error: `the request could not be read: ${reason}`,
     code: 'validation_failed',
+    details: [{ field: status === 431 ? 'headers' : 'request', problem: `could not be read: ${reason}` }],
     request_id: randomUUID(),
   });
   socket.end(

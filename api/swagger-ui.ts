@@ -39,24 +39,31 @@ const START = `window.ui = SwaggerUIBundle({
 });
 `;
 
-/** `/api-docs` for people, `/api-docs.json` for programs. */
+/** `/api-docs` for people, `/api-docs.json` for programs; who comes without an address is sent to the former. */
 export function serveDocs(app: FastifyInstance): void {
   const schema = { hide: true };
   let document: string | undefined;
-  app.get('/api-docs.json', { schema }, (_request, reply) => {
+  app.get('/', { schema, config: { role: 'public' } }, (_request, reply) => reply.redirect('/api-docs'));
+  app.get('/api-docs.json', { schema, config: { role: 'public' } }, (_request, reply) => {
     // The routes are known only when the server is ready.
     document ??= JSON.stringify(app.swagger());
     return reply.type('application/json; charset=utf-8').send(document);
   });
-  app.get('/api-docs', { schema }, (_request, reply) => reply.type('text/html; charset=utf-8').send(PAGE));
-  app.get('/api-docs/start.js', { schema }, (_request, reply) =>
+  app.get('/api-docs', { schema, config: { role: 'public' } }, (_request, reply) =>
+    reply.type('text/html; charset=utf-8').send(PAGE),
+  );
+  app.get('/api-docs/start.js', { schema, config: { role: 'public' } }, (_request, reply) =>
     reply.type('text/javascript; charset=utf-8').send(START),
   );
-  app.get<{ Params: { file: string } }>('/api-docs/:file', { schema }, async (request, reply) => {
-    const { file } = request.params;
-    const type = Object.hasOwn(ASSETS, file) ? ASSETS[file] : undefined;
-    if (type === undefined) throw new HoldfastError('not_found', `there is no GET /api-docs/${file}`);
-    const content = await readFile(join(assetsFolder(), file));
-    return reply.type(type).header('cache-control', 'public, max-age=3600').send(content);
-  });
+  app.get<{ Params: { file: string } }>(
+    '/api-docs/:file',
+    { schema, config: { role: 'public' } },
+    async (request, reply) => {
+      const { file } = request.params;
+      const type = Object.hasOwn(ASSETS, file) ? ASSETS[file] : undefined;
+      if (type === undefined) throw new HoldfastError('not_found', `there is no GET /api-docs/${file}`);
+      const content = await readFile(join(assetsFolder(), file));
+      return reply.type(type).header('cache-control', 'public, max-age=3600').send(content);
+    },
+  );
 }

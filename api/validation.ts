@@ -1,22 +1,19 @@
 import type { FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
 import { HoldfastError, type FieldProblem } from '../shared/errors.js';
+import { wordProblem } from './problem-words.js';
 
 type Issue = z.core.$ZodIssue;
 
 /** More problems than anybody reads; a batch could have a hundred thousand. */
 const MOST_DETAILS = 100;
 
-/** What a field that is missing is told, where its schema has no words of its own. */
-const describeMissing = (issue: { code?: string; input?: unknown }) =>
-  issue.code === 'invalid_type' && issue.input === undefined ? 'is required' : undefined;
-
 /**
  * Checks a part of a request. The first part of a request that is wrong ends it, with each field of it that is.
  * Headers are only looked at: what the schema does not name stays with the request.
  */
 export const validateWithZod: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
-  const options = { error: describeMissing };
+  const options = { error: wordProblem };
   return (data: unknown) => {
     const parsed = schema.safeParse(data, options);
     if (!parsed.success) return { error: describeInvalid(parsed.error.issues, httpPart ?? 'request') };

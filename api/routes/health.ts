@@ -17,7 +17,7 @@ export function addHealthRoutes(app: ZodServer, { installation }: ApiContext): v
     description: '503 only when PostgreSQL is away: without the others, jobs are still accepted.',
     response: answers({ 200: healthAnswer, 503: healthAnswer }),
   };
-  app.get('/health', { schema: health }, async (_request, reply) => {
+  app.get('/health', { schema: health, config: { role: 'public' } }, async (_request, reply) => {
     const answer = await checkHealth(installation);
     if (answer.status === 'unavailable') void reply.code(503).header('retry-after', RETRY_AFTER_SECONDS);
     return reply.send(answer);
@@ -29,7 +29,7 @@ export function addHealthRoutes(app: ZodServer, { installation }: ApiContext): v
     summary: 'The process answers',
     response: answers({ 200: probeAnswer }),
   };
-  app.get('/health/live', { schema: live }, async () => ({ status: 'ok' }));
+  app.get('/health/live', { schema: live, config: { role: 'public' } }, async () => ({ status: 'ok' }));
 
   const ready = {
     tags: ['operation'],
@@ -37,7 +37,7 @@ export function addHealthRoutes(app: ZodServer, { installation }: ApiContext): v
     summary: 'The process can accept jobs',
     response: answers({ 200: probeAnswer, 503: probeAnswer }),
   };
-  app.get('/health/ready', { schema: ready }, async (_request, reply) => {
+  app.get('/health/ready', { schema: ready, config: { role: 'public' } }, async (_request, reply) => {
     const isReady = (await ask(() => readHealth(installation.db))) !== undefined;
     if (!isReady) void reply.code(503).header('retry-after', RETRY_AFTER_SECONDS);
     return reply.send({ status: isReady ? 'ok' : 'unavailable' });

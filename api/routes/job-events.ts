@@ -59,39 +59,43 @@ export function addJobEventRoutes(app: ZodServer, { installation, follower }: Ap
     response: streamAnswers,
   };
   // A HEAD of it would never end.
-  app.get('/api/jobs/:id/events', { schema, exposeHeadRoute: false }, async (request, reply) => {
-    const { id } = request.params;
-    const { db } = installation;
-    const job = (await readFollowed(db, [id])).get(id);
-    if (!job) throw new HoldfastError('not_found', `there is no job ${id}`);
-    if (follower.count >= MOST_STREAMS)
-      throw new HoldfastError('overloaded', `this process serves ${MOST_STREAMS} streams already`);
-    const lastEventId = request.headers['last-event-id'] ?? '';
-    const first = await readNews(db, parseTold(lastEventId) ?? TOLD_NOTHING, job);
-    if (isFinished(job) && first.events.length === 0) return reply.code(204).send();
+  app.get(
+    '/api/jobs/:id/events',
+    { schema, exposeHeadRoute: false, config: { role: 'viewer' } },
+    async (request, reply) => {
+      const { id } = request.params;
+      const { db } = installation;
+      const job = (await readFollowed(db, [id])).get(id);
+      if (!job) throw new HoldfastError('not_found', `there is no job ${id}`);
+      if (follower.count >= MOST_STREAMS)
+        throw new HoldfastError('overloaded', `this process serves ${MOST_STREAMS} streams already`);
+      const lastEventId = request.headers['last-event-id'] ?? '';
+      const first = await readNews(db, parseTold(lastEventId) ?? TOLD_NOTHING, job);
+      if (isFinished(job) && first.events.length === 0) return reply.code(204).send();
 
-    let { told } = first;
-    let stopFollowing: () => unknown = () => undefined;
-    const stream = new EventStream(reply, () => stopFollowing());
-    const end = () => {
-      stopFollowing();
-      stream.end();
-    };
-    first.events.forEach((event) => stream.send(event));
-    if (isFinished(job)) end();
-    else {
-      const look = async (now: FollowedJob | undefined) => {
-        if (!now) return end();
-        const news = await readNews(db, told, now);
-        told = news.told;
-        news.events.forEach((event) => stream.send(event));
-        if (isFinished(now)) end();
+      let { told } = first;
+      let stopFollowing: () => unknown = () => undefined;
+      const stream = new EventStream(reply, () => stopFollowing());
+      const end = () => {
+        stopFollowing();
+        stream.end();
       };
-      stopFollowing = follower.follow(id, { look, end });
-      if (!stream.isOpen) stopFollowing();
-    }
-    return reply;
-  });
+      first.events.forEach((event) => stream.send(event));
+      if (isFinished(job)) end();
+      else {
+        const look = async (now: FollowedJob | undefined) => {
+          if (!now) return end();
+          const news = await readNews(db, told, now);
+          told = news.told;
+          news.events.forEach((event) => stream.send(event));
+          if (isFinished(now)) end();
+        };
+        stopFollowing = follower.follow(id, { look, end });
+        if (!stream.isOpen) stopFollowing();
+      }
+      return reply;
+    },
+  );
 }
 
 async function readNews(db: Database, told: Told, job: FollowedJob) {

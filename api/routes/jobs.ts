@@ -2,6 +2,7 @@ import { HoldfastError } from '../../shared/errors.js';
 import { cancelJob } from '../../shared/jobs/cancel-job.js';
 import { listJobs } from '../../shared/jobs/list-jobs.js';
 import { retryJob } from '../../shared/jobs/retry-job.js';
+import { callerName } from '../auth/caller.js';
 import type { ApiContext, ZodServer } from '../context.js';
 import { answers } from '../openapi.js';
 import { jobParams } from '../schemas/common.js';
@@ -30,7 +31,7 @@ function addListRoute(app: ZodServer, { installation }: ApiContext): void {
     querystring: listQuery,
     response: answers({ 200: listAnswer }, 400, 503, 504),
   };
-  app.get('/api/jobs', { schema }, async (request) => {
+  app.get('/api/jobs', { schema, config: { role: 'viewer' } }, async (request) => {
     const {
       status,
       job_type: jobType,
@@ -68,7 +69,7 @@ function addReadRoute(app: ZodServer, { reader }: ApiContext): void {
     params: jobParams,
     response: answers({ 200: jobAnswer }, 400, 404, 503),
   };
-  app.get('/api/jobs/:id', { schema }, async ({ params: { id } }) => {
+  app.get('/api/jobs/:id', { schema, config: { role: 'viewer' } }, async ({ params: { id } }) => {
     const job = await reader.read(id);
     if (!job) throw new HoldfastError('not_found', `there is no job ${id}`);
     return { success: true, job };
@@ -85,7 +86,7 @@ function addCancelRoute(app: ZodServer, { installation }: ApiContext): void {
     querystring: cancelQuery,
     response: answers({ 200: actionAnswer }, 400, 404, 409, 503),
   };
-  app.delete('/api/jobs/:id', { schema }, async ({ params: { id }, query }) => {
+  app.delete('/api/jobs/:id', { schema, config: { role: 'operator' } }, async ({ params: { id }, query }) => {
     await cancelJob(installation, id, query.reason);
     return { success: true, message: `job ${id} is cancelled`, job_id: id };
   });
@@ -100,8 +101,9 @@ function addRetryRoute(app: ZodServer, { installation }: ApiContext): void {
     params: jobParams,
     response: answers({ 200: actionAnswer }, 400, 404, 409, 503),
   };
-  app.post('/api/jobs/:id/retry', { schema }, async ({ params: { id } }) => {
-    await retryJob(installation, id);
+  app.post('/api/jobs/:id/retry', { schema, config: { role: 'operator' } }, async (request) => {
+    const { id } = request.params;
+    await retryJob(installation, id, callerName(request));
     return { success: true, message: `job ${id} is pending again`, job_id: id };
   });
 }

@@ -15,7 +15,7 @@ export function addMetricsRoutes(app: ZodServer, { measurer, metrics }: ApiConte
     summary: 'Queues, workers, throughput and failures in numbers',
     response: answers({ 200: metricsAnswer }, 503),
   };
-  app.get('/api/jobs/metrics', { schema }, async () => ({
+  app.get('/api/jobs/metrics', { schema, config: { role: 'viewer' } }, async () => ({
     success: true,
     metrics: describeMeasures(await measurer.read(AGE_MS)),
   }));
@@ -28,7 +28,7 @@ export function addMetricsRoutes(app: ZodServer, { measurer, metrics }: ApiConte
       200: { description: 'In the text format.', content: { 'text/plain': { schema: z.string() } } },
     },
   };
-  app.get('/metrics', { schema: forPrometheus }, async (_request, reply) => {
+  app.get('/metrics', { schema: forPrometheus, config: { role: 'viewer' } }, async (_request, reply) => {
     const text = await metrics.text();
     return reply.type(metrics.contentType).serializer(String).send(text);
   });

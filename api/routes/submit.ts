@@ -1,10 +1,13 @@
+import { HoldfastError } from '../../shared/errors.js';
 import type { Installation } from '../../shared/installation.js';
 import type { JobStatus } from '../../shared/jobs/job-state.js';
 import type { NewJob, SubmittedJob } from '../../shared/jobs/new-job.js';
 import { readJobOutcome } from '../../shared/jobs/read-job.js';
 import { submitJobs } from '../../shared/jobs/submit-jobs.js';
+import { callerName } from '../auth/caller.js';
+import { scopeKey } from '../auth/scope-key.js';
 import type { ApiContext, ZodServer } from '../context.js';
-import { nameMissingParents } from '../missing-parents.js';
+import { nameMissingParents, toDependencies } from '../dependencies.js';
 import { answers } from '../openapi.js';
 import {
   batchAnswer,
@@ -21,6 +24,7 @@ export function addSubmitRoutes(app: ZodServer, context: ApiContext): void {
   app.post(
     '/api/jobs',
     {
+      config: { role: 'submitter' },
       schema: {
         tags: ['jobs'],
         operationId: 'submitJob',
@@ -32,7 +36,8 @@ export function addSubmitRoutes(app: ZodServer, context: ApiContext): void {
       },
     },
     async (request, reply) => {
-      const job = toNewJob(request.body, request.headers['idempotency-key']);
+      const key = scopeKey(request, request.headers['idempotency-key']);
+      const job = toNewJob(request.body, key, callerName(request));
       const submitted = await coalescer.submit(job).catch(async (error: unknown) => {
         throw await nameMissingParents(installation.db, [{ prefix: '', ...request.body }], error);
       });
@@ -42,6 +47,8 @@ export function addSubmitRoutes(app: ZodServer, context: ApiContext): void {
         job_id: submitted.id,
         status,
         created_at: submitted.createdAt,
+        is_existing: submitted.isExisting,
+        was_replaced: submitted.wasReplaced,
       });
     },
   );
@@ -49,6 +56,7 @@ export function addSubmitRoutes(app: ZodServer, context: ApiContext): void {
   app.post(
     '/api/jobs/batch',
     {
+      config: { role: 'submitter' },
       bodyLimit: batchBodyLimit,
       schema: {
         tags: ['jobs'],
@@ -59,10 +67,11 @@ export function addSubmitRoutes(app: ZodServer, context: ApiContext): void {
       },
     },
     async (request, reply) => {
+      refuseHeader(request.headers['idempotency-key']);
       const { jobs } = request.body;
       const submitted = await submitJobs(
         installation,
-        jobs.map((job) => toNewJob(job, job.idempotency_key)),
+        jobs.map((job) => toNewJob(job, scopeKey(request, job.idempotency_key), callerName(request))),
       ).catch(async (error: unknown) => {
         const named = jobs.map((job, index) => ({ prefix: `jobs.${index}.`, ...job }));
         throw await nameMissingParents(installation.db, named, error);
@@ -72,7 +81,16 @@ export function addSubmitRoutes(app: ZodServer, context: ApiContext): void {
   );
 }
 
-function toNewJob(body: BatchItem, idempotencyKey: string | undefined): NewJob {
+/** Whoever submits it is its author, unless they name another. */
+/** One key for many jobs would say nothing of each; overlooked, a repeated request would submit all of them again. */
+function refuseHeader(key: unknown): void {
+  if (key === undefined) return;
+  const problem = 'belongs to a single job: in a batch each job has its own idempotency_key';
+  const details = [{ field: 'Idempotency-Key', problem }];
+  throw new HoldfastError('validation_failed', `Idempotency-Key: ${problem}`, { details });
+}
+
+function toNewJob(body: BatchItem, idempotencyKey: string | undefined, caller: string | null): NewJob {
   return {
     jobType: body.job_type,
     payload: body.payload,
@@ -82,15 +100,12 @@ function toNewJob(body: BatchItem, idempotencyKey: string | undefined): NewJob {
     timeoutMs: body.timeout_ms,
     scheduledAt: body.scheduled_at === undefined ? undefined : new Date(body.scheduled_at),
     delayMs: body.delay_ms,
-    dependsOn: body.depends_on?.map((one) =>
-      typeof one === 'number'
-        ? { jobId: one }
-        : { jobId: one.job_id, ...(one.on_failure ? { onFailure: one.on_failure } : {}) },
-    ),
+    dependsOn: body.depends_on && toDependencies(body.depends_on),
     metadata: body.metadata,
     tags: body.tags,
-    createdBy: body.created_by,
+    createdBy: body.created_by ?? caller ?? undefined,
     uniqueKey: body.unique_key,
+    uniquePolicy: body.unique_policy,
     idempotencyKey,
   };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { EARLIEST, LATEST, OUTSIDE_YEARS } from '../../shared/time/years.js';
 
 /** What PostgreSQL cannot store in a text: U+0000, and halves of surrogate pairs. */
 export const isStorableText = (text: string): boolean => !text.includes('\0') && !/\p{Surrogate}/u.test(text);
@@ -82,12 +83,31 @@ export const wholeNumber = (least: number, most: number, fallback: number) =>
     .meta({ type: 'integer', minimum: least, maximum: most, default: fallback, pattern: undefined })
     .optional();
 
+/** A time as a part of a body. */
+export const isoTime = (description: string) =>
+  z.iso
+    .datetime({
+      offset: true,
+      error: 'must be an ISO 8601 time with a time zone, such as 2030-01-31T09:00:00Z',
+    })
+    // What is no time at all has been told already.
+    .refine((text) => !(Date.parse(text) < EARLIEST || Date.parse(text) > LATEST), {
+      error: OUTSIDE_YEARS,
+    })
+    // The pattern that zod would show is right, and ten lines long.
+    .meta({ description, examples: ['2030-01-31T09:00:00Z'], pattern: undefined });
+
 /** As JSON shows a Date. */
 export const time = z.date();
 
 export const jobStatus = z.enum(['pending', 'running', 'completed', 'failed', 'cancelled']);
 
 export const success = z.literal(true);
+
+/** Of lists whose cursor is a name, or a worker’s id. */
+export const namePagination = z
+  .object({ limit: z.int(), has_more: z.boolean(), next_cursor: z.string().nullable() })
+  .meta({ id: 'NamePagination' });
 
 export const errorAnswer = z
   .object({

@@ -44,12 +44,13 @@ const listedJob = z
     ...jobFields,
     is_payload_omitted: z.boolean().meta({ description: 'Too large for a list; the job itself has it.' }),
     is_result_omitted: z.boolean(),
+    is_metadata_omitted: z.boolean(),
   })
   .meta({ id: 'ListedJob' });
 
 const logLine = z.object({ at: z.string(), level: z.string(), message: z.string() });
 
-const execution = z
+export const execution = z
   .object({
     attempt: z.int(),
     worker_id: nullable.text,
@@ -73,14 +74,30 @@ const neighbour = z
   })
   .meta({ id: 'Dependency' });
 
+const deadLetter = z
+  .object({
+    id: jobId.meta({ description: 'A dead letter’s id.' }),
+    job_id: jobId,
+    status: z.enum(['open', 'replayed', 'discarded']),
+    reason: z.enum(['max_retries', 'permanent', 'poison', 'dependency']),
+    attempts: z.int(),
+    created_at: time,
+    reviewed_at: nullable.time,
+    replayed_job_id: nullable.int,
+  })
+  .meta({ id: 'DeadLetterOfJob' });
+
 export const jobAnswer = z.object({
   success,
   job: z
     .object({
       ...jobFields,
-      executions: z.array(execution),
-      depends_on: z.array(neighbour),
-      dependents: z.array(neighbour),
+      executions: z.array(execution).meta({ description: 'The first 1,000.' }),
+      depends_on: z.array(neighbour).meta({ description: 'The first 1,000.' }),
+      dependents: z.array(neighbour).meta({ description: 'The first 1,000.' }),
+      dead_letters: z
+        .array(deadLetter)
+        .meta({ description: 'Each time it died; or the job it replays did.' }),
     })
     .meta({ id: 'Job' }),
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { jobId, jobStatus, jsonObject, queueName, success, text, time } from './common.js';
+import { isoTime, jobId, jobStatus, jsonObject, queueName, success, text, time } from './common.js';
 
 const priority = z
   .int('must be a whole number from 0 to 100')
@@ -9,14 +9,6 @@ const priority = z
 
 const LONGEST_MS = 2 ** 31 - 1;
 const TEN_YEARS_MS = 10 * 365 * 86_400_000;
-
-const isoTime = z.iso
-  .datetime({
-    offset: true,
-    error: 'must be an ISO 8601 time with a time zone, such as 2030-01-31T09:00:00Z',
-  })
-  // The pattern that zod would show is right, and ten lines long.
-  .meta({ description: 'Not before this time.', examples: ['2030-01-31T09:00:00Z'], pattern: undefined });
 
 const dependency = z
   .union(
@@ -33,6 +25,9 @@ const dependency = z
     'must be a job’s id, or {job_id, on_failure}',
   )
   .meta({ examples: [41, { job_id: 40, on_failure: 'cancel' }] });
+
+/** The largest fan-in that a request of the default size has room for. */
+const dependencies = z.array(dependency).max(100_000);
 
 const SUBMIT_EXAMPLE = {
   job_type: 'email_notification',
@@ -55,40 +50,47 @@ const fields = {
     .max(LONGEST_MS)
     .optional()
     .meta({ description: 'For one attempt. Default 300000.', default: 300_000 }),
-  scheduled_at: isoTime.optional(),
+  scheduled_at: isoTime('Not before this time.').optional(),
   delay_ms: z
     .int()
     .min(0)
     .max(TEN_YEARS_MS)
     .optional()
     .meta({ description: 'Not before this long from now, by the database’s clock.' }),
-  depends_on: z
-    .array(dependency)
-    .max(1_000)
-    .optional()
-    .meta({ description: 'Jobs that must complete first.' }),
+  depends_on: dependencies.optional().meta({ description: 'Jobs that must complete first.' }),
   metadata: jsonObject('Kept with the job; handlers see it.').optional(),
   tags: z.array(text(64)).max(20).optional(),
-  unique_key: text(255)
-    .optional()
-    .meta({ description: 'At most one unfinished job has it; submitting another returns the first.' }),
+  unique_key: text(255).optional().meta({
+    description: 'At most one unfinished job has it; `unique_policy` says what submitting another does.',
+  }),
+  unique_policy: z.enum(['return_existing', 'replace_payload']).optional().meta({
+    description:
+      'When an unfinished job has the unique_key: return it (default), or replace its payload, and priority and time where given, while it waits. One that runs, or is of another type, stays as it is.',
+    default: 'return_existing',
+  }),
   created_by: text(255).optional(),
 };
 
-/** The one rule about two fields. */
-const onlyOneTime = z.check<{ scheduled_at?: unknown; delay_ms?: unknown }>(({ value, issues }) => {
-  if (value.scheduled_at === undefined || value.delay_ms === undefined) return;
-  issues.push({
-    code: 'custom',
-    message: 'must not be given together with scheduled_at',
-    path: ['delay_ms'],
-    input: value,
-  });
+interface Together {
+  scheduled_at?: unknown;
+  delay_ms?: unknown;
+  unique_key?: unknown;
+  unique_policy?: unknown;
+}
+
+/** The rules about two fields. */
+const fitTogether = z.check<Together>(({ value, issues }) => {
+  const refuse = (field: string, message: string) =>
+    issues.push({ code: 'custom', message, path: [field], input: value });
+  if (value.scheduled_at !== undefined && value.delay_ms !== undefined)
+    refuse('delay_ms', 'must not be given together with scheduled_at');
+  if (value.unique_policy !== undefined && value.unique_key === undefined)
+    refuse('unique_policy', 'must be given together with unique_key');
 });
 
 export const submitBody = z
   .strictObject(fields)
-  .check(onlyOneTime)
+  .check(fitTogether)
   .meta({ id: 'SubmitJob', examples: [SUBMIT_EXAMPLE] });
 
 export const idempotencyKey = text(255).meta({
@@ -97,12 +99,16 @@ export const idempotencyKey = text(255).meta({
 
 const batchItem = z
   .strictObject({ ...fields, idempotency_key: idempotencyKey.optional() })
-  .check(onlyOneTime)
+  .check(fitTogether)
   .meta({ id: 'BatchItem' });
 
 export const batchBody = z
   .strictObject({ jobs: z.array(batchItem).min(1).max(10_000) })
   .meta({ id: 'SubmitBatch', examples: [{ jobs: [SUBMIT_EXAMPLE, SUBMIT_EXAMPLE] }] });
+
+export const dependenciesBody = z
+  .strictObject({ depends_on: dependencies.min(1) })
+  .meta({ id: 'AddDependencies', examples: [{ depends_on: [41, { job_id: 40, on_failure: 'cancel' }] }] });
 
 export type SubmitBody = z.output<typeof submitBody>;
 export type BatchItem = z.output<typeof batchItem>;
@@ -110,10 +116,30 @@ export type BatchItem = z.output<typeof batchItem>;
 /** Loose: the other headers are not ours to judge. */
 export const submitHeaders = z.looseObject({ 'idempotency-key': idempotencyKey.optional() });
 
-export const submitAnswer = z.object({ success, job_id: jobId, status: jobStatus, created_at: time }).meta({
-  id: 'Submitted',
-  examples: [{ success: true, job_id: 42, status: 'pending', created_at: '2030-01-31T09:00:00.000Z' }],
-});
+export const submitAnswer = z
+  .object({
+    success,
+    job_id: jobId,
+    status: jobStatus,
+    created_at: time,
+    is_existing: z.boolean().meta({ description: 'A job with the same key was there already; this is it.' }),
+    was_replaced: z
+      .boolean()
+      .meta({ description: 'That job was waiting, and has the new payload: whoever runs it sees that.' }),
+  })
+  .meta({
+    id: 'Submitted',
+    examples: [
+      {
+        success: true,
+        job_id: 42,
+        status: 'pending',
+        created_at: '2030-01-31T09:00:00.000Z',
+        is_existing: false,
+        was_replaced: false,
+      },
+    ],
+  });
 
 export const batchAnswer = z
   .object({ success, job_ids: z.array(jobId) })

@@ -1,11 +1,23 @@
-import { HoldfastError, type FieldProblem } from '../shared/errors.js';
+import { hasCode, HoldfastError, type FieldProblem } from '../shared/errors.js';
 import { findMissing } from '../shared/jobs/follow-jobs.js';
+import type { Dependency, DependencyPolicy } from '../shared/jobs/new-job.js';
 import type { Database } from '../shared/postgres/create-database.js';
+
+/** A parent as requests name it. */
+type GivenDependency =
+  number | { readonly job_id: number; readonly on_failure?: DependencyPolicy | undefined };
+
+export const toDependencies = (given: readonly GivenDependency[]): Dependency[] =>
+  given.map((one) =>
+    typeof one === 'number'
+      ? { jobId: one }
+      : { jobId: one.job_id, ...(one.on_failure ? { onFailure: one.on_failure } : {}) },
+  );
 
 interface WithParents {
   /** Before the names of its fields. */
   readonly prefix: string;
-  readonly depends_on?: readonly (number | { readonly job_id: number })[] | undefined;
+  readonly depends_on?: readonly GivenDependency[] | undefined;
 }
 
 /** A submit failed because some parent does not exist: says which one of which job. Other errors stay as they are. */
@@ -14,7 +26,8 @@ export async function nameMissingParents(
   jobs: readonly WithParents[],
   error: unknown,
 ): Promise<unknown> {
-  if (!(error instanceof HoldfastError) || error.details[0]?.field !== 'depends_on') return error;
+  if (!hasCode(error, 'validation_failed') || (error as HoldfastError).details[0]?.field !== 'depends_on')
+    return error;
   const parents = jobs.flatMap(({ prefix, depends_on = [] }) =>
     depends_on.map((one, index) => ({
       field: `${prefix}depends_on.${index}`,
