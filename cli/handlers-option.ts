@@ -8,7 +8,7 @@ export interface HandlersOption {
 export function addHandlersOption(command: Command): Command {
   return command.option(
     '--handlers <module>',
-    'a module whose default export is a job, or an array of jobs; may be repeated. Instead of WORKER_HANDLERS',
+    'a module whose default export is a job, or an array of jobs, and which may export `schedules`; may be repeated. Instead of WORKER_HANDLERS',
     (path: string, earlier: readonly string[] = []) => [...earlier, path],
   );
 }

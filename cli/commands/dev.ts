@@ -39,7 +39,7 @@ async function composeDev(given: Config): Promise<Service> {
   const { composeWorkerProcess } = await import('../../workers/main.js');
   const { loadHandlers } = await import('../load-handlers.js');
   const { migrate } = await import('../../shared/postgres/migrate.js');
-  const jobs = await loadHandlers(given.handlerModules);
+  const handlers = await loadHandlers(given.handlerModules);
   let config = given;
 
   const servers = openAtStart('servers', async () => {
@@ -50,7 +50,7 @@ async function composeDev(given: Config): Promise<Service> {
   // The worker stands for coordinator; one is enough for a single process.
   const api = openAtStart('api', () => composeApiProcess(config, { logger: openLogger(given, 'api') }));
   const worker = openAtStart('worker', () =>
-    composeWorkerProcess(config, { logger: openLogger(given, 'worker'), jobs }),
+    composeWorkerProcess(config, { logger: openLogger(given, 'worker'), ...handlers }),
   );
   const addresses: Service = {
     name: 'addresses',

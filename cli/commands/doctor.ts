@@ -5,6 +5,7 @@ import { messageOf } from '../../shared/errors.js';
 import type { CheckedFinding } from '../../shared/diagnosis/check.js';
 import { counted, worstOf, type FindingLevel } from '../../shared/diagnosis/finding.js';
 import { packageVersion } from '../../shared/package-root.js';
+import { coloured } from '../output/colours.js';
 import { readSettings } from '../settings.js';
 
 interface DoctorOptions {
@@ -74,7 +75,7 @@ const sizeOf = ({ postgres, worker, coordinator }: Config) => ({
 });
 
 const MARK_WIDTH = 'problem'.length + 2;
-const COLOURS: Readonly<Record<FindingLevel, number>> = { ok: 32, warning: 33, problem: 31 };
+const COLOURS = { ok: 'green', warning: 'yellow', problem: 'red' } as const;
 
 function describe(findings: readonly CheckedFinding[]): string[] {
   const lines = findings.flatMap(({ level, what, meaning, remedy }) => {
@@ -89,11 +90,7 @@ function describe(findings: readonly CheckedFinding[]): string[] {
 const wrapped = (text: string): string[] =>
   process.stdout.isTTY ? new Help().boxWrap(text, process.stdout.columns - MARK_WIDTH).split('\n') : [text];
 
-function marked(level: FindingLevel): string {
-  const mark = level.padEnd(MARK_WIDTH);
-  const isColoured = process.stdout.isTTY && process.env.NO_COLOR === undefined;
-  return isColoured ? `\u001b[${COLOURS[level]}m${mark}\u001b[0m` : mark;
-}
+const marked = (level: FindingLevel): string => coloured(level.padEnd(MARK_WIDTH), COLOURS[level]);
 
 function summarize(findings: readonly CheckedFinding[]): string {
   const count = (level: FindingLevel) => findings.filter((finding) => finding.level === level).length;

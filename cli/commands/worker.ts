@@ -34,18 +34,18 @@ Examples:
     .action(runWorker);
 }
 
-async function runWorker({ queues, concurrency, handlers }: WorkerCommandOptions): Promise<void> {
+async function runWorker({ queues, concurrency, handlers: modules }: WorkerCommandOptions): Promise<void> {
   const config = readSettings({
     WORKER_QUEUES: queues,
     WORKER_CONCURRENCY: concurrency,
-    WORKER_HANDLERS: handlers?.join(','),
+    WORKER_HANDLERS: modules?.join(','),
   });
   const logger = openLogger(config, 'worker');
   const compose = async () => {
-    const jobs = await loadHandlers(config.handlerModules);
+    const handlers = await loadHandlers(config.handlerModules);
     await checkMigrations(config);
     const { composeWorkerProcess } = await import('../../workers/main.js');
-    return composeWorkerProcess(config, { logger, jobs });
+    return composeWorkerProcess(config, { logger, ...handlers });
   };
   await runService(compose, { logger, stopLimitMs: workerStopLimitMs(config) });
 }
