@@ -5,8 +5,10 @@ import { measureOwn } from './own-figures.js';
 import { inOwnHome } from './own-home.js';
 import { flatnessCommand } from './flatness/flatness-command.js';
 import { httpCommand } from './http/http-command.js';
+import { idleCommand } from './idle/idle-command.js';
 import { peersCommand } from './peers/peers-command.js';
 import { smokeCommand } from './smoke/smoke-command.js';
+import { steadyCommand } from './steady/steady-command.js';
 
 const whole = (text: string): number => {
   const number = Number(text);
@@ -37,6 +39,8 @@ const program = new Command('npm run bench --')
   .addCommand(peersCommand(whole))
   .addCommand(httpCommand(whole))
   .addCommand(flatnessCommand(whole))
+  .addCommand(idleCommand(whole))
+  .addCommand(steadyCommand(whole))
   .addCommand(smokeCommand());
 
 await program.parseAsync();

@@ -18,6 +18,13 @@ export async function withClient<T>(
 export const checkpoint = (connectionString: string): Promise<unknown> =>
   withClient(connectionString, (client) => client.query('CHECKPOINT'));
 
+/**
+ * Statistics as an installation has them that has run for a while. Right after a bulk load there are none, until autovacuum comes
+ * within a minute: one of the peers drains a fifteenth as fast then.
+ */
+export const analyze = (connectionString: string): Promise<unknown> =>
+  withClient(connectionString, (client) => client.query('ANALYZE'));
+
 /** Another session holds a snapshot from now on: nothing that dies from here can be vacuumed. Until it is ended, or the server is. */
 export async function holdSnapshot(connectionString: string): Promise<pg.Client> {
   const holder = new pg.Client(connectionString);

@@ -8,7 +8,7 @@ import { noop, noopPayloads } from '../noop-job.js';
 import { inOwnHome, type OwnHome } from '../own-home.js';
 import { installPeers } from '../peers/install-peers.js';
 import { PEERS_FOLDER } from '../peers/peer-process.js';
-import { startApi } from './start-api.js';
+import { startProcess } from '../start-process.js';
 
 interface Load {
   readonly perSecond: number;
@@ -34,7 +34,7 @@ async function run({ seconds }: { seconds: number }): Promise<void> {
   await installPeers((line) => console.error(line));
   await inOwnHome(async (home) => {
     const { servers } = home;
-    const api = await startApi(servers);
+    const api = await startProcess('api', servers);
     const rows = await measure(home, api.url, seconds).finally(() => api.stop());
     console.log(
       `\n${describeMachine(servers)}\n\n| measure | requests/s | p50, ms | p99, ms | failed |\n| --- | ---: | ---: | ---: | ---: |`,

@@ -1,8 +1,9 @@
+import { messageOf } from '../../shared/errors.js';
 import type { Servers } from '../../servers/start-servers.js';
 import { inOneCell, type Latency } from '../statistics.js';
+import { firstOf, measureBacklog, type Waiting } from './backlog.js';
 import { Contestant } from './contestant.js';
 import {
-  measureBacklog,
   measureIdlePickUp,
   measurePinned,
   measureSlots,
@@ -20,10 +21,11 @@ export interface Results {
   readonly steady: Latency[];
   readonly pinned: Pinned[];
   readonly backlog: number[];
+  readonly waiting: Waiting[];
   readonly slots: { readonly handlerMs: number; readonly used: number }[];
 }
 
-export const PARTS = ['throughput', 'latency', 'pinned', 'backlog', 'slots'] as const;
+export const PARTS = ['throughput', 'latency', 'pinned', 'backlog', 'waiting', 'slots'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface ContestOptions {
@@ -31,6 +33,8 @@ export interface ContestOptions {
   readonly parts: readonly Part[];
   /** Of throughput and latency; the long measures are made once. */
   readonly repetitions: number;
+  /** Jobs that wait, of the parts `backlog` and `waiting`. */
+  readonly backlog: number;
   readonly say: (line: string) => void;
 }
 
@@ -44,7 +48,15 @@ export async function holdContest(
 ): Promise<Map<SystemName, Results>> {
   const results = new Map<SystemName, Results>();
   for (const name of options.systems)
-    results.set(name, { throughput: [], idle: [], steady: [], pinned: [], backlog: [], slots: [] });
+    results.set(name, {
+      throughput: [],
+      idle: [],
+      steady: [],
+      pinned: [],
+      backlog: [],
+      waiting: [],
+      slots: [],
+    });
   for (let repetition = 1; repetition <= options.repetitions; repetition++) {
     for (const name of options.systems) {
       const say = (what: string) => options.say(`${repetition}/${options.repetitions} ${name}: ${what}`);
@@ -56,7 +68,10 @@ export async function holdContest(
   for (const name of options.systems) {
     const say = (what: string) => options.say(`${name}: ${what}`);
     await withContestant(name, servers, (one) =>
-      once(one, servers, options.parts, results.get(name) as Results, say),
+      once(one, servers, options, results.get(name) as Results, say).catch((error: unknown) =>
+        // What was measured of it, and of the others, is kept.
+        say(`given up: ${messageOf(error)}`),
+      ),
     );
   }
   return results;
@@ -103,7 +118,7 @@ async function repeatable(
 async function once(
   one: Contestant,
   servers: Servers,
-  parts: readonly Part[],
+  { parts, backlog }: ContestOptions,
   results: Results,
   say: (what: string) => void,
 ): Promise<void> {
@@ -122,11 +137,22 @@ async function once(
       say(`${Math.round(used * 100)} % of 100 slots used by handlers of ${handlerMs} ms`);
     }
   }
-  if (parts.includes('backlog')) {
-    results.backlog.push(await measureBacklog(one, servers));
-    say(`first 100,000 of a backlog of 1,000,000: ${perSecond(results.backlog[0] as number)}`);
+  if (parts.includes('backlog') || parts.includes('waiting')) {
+    const { firstPerSecond, ...waiting } = await measureBacklog(one, servers, backlog);
+    if (parts.includes('backlog')) results.backlog.push(firstPerSecond);
+    if (parts.includes('waiting')) results.waiting.push(waiting);
+    const { bytes, plainBytes, urgent } = waiting;
+    say(
+      `first ${inWords(firstOf(backlog))} of a backlog of ${inWords(backlog)}: ${perSecond(firstPerSecond)}`,
+    );
+    say(
+      `bytes per waiting job: ${Math.round(bytes.postgres)} in PostgreSQL, ${Math.round(bytes.redis)} in Redis, ` +
+        `${Math.round(plainBytes.redis)} without a word on priority; ` +
+        `urgent jobs behind them ${urgent ? `${describe(urgent)} (${urgent.samples} of them)` : 'not measured: too few others were left'}`,
+    );
   }
 }
 
-const perSecond = (rate: number): string => `${Math.round(rate).toLocaleString('en')}/s`;
+const inWords = (count: number): string => Math.round(count).toLocaleString('en');
+const perSecond = (rate: number): string => `${inWords(rate)}/s`;
 const describe = (latency: Latency): string => `${inOneCell(latency)} ms`;

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Servers } from '../../servers/start-servers.js';
-import { PeerProcess, type SystemName, type Usage, type WorkerSettings } from './peer-process.js';
+import { PeerProcess, type Rank, type SystemName, type Usage, type WorkerSettings } from './peer-process.js';
 
 /** How many submits of one job each are made one by one: what takes about the same time for all. */
 const SINGLES: Readonly<Record<SystemName, number>> = {
@@ -9,11 +9,14 @@ const SINGLES: Readonly<Record<SystemName, number>> = {
   'pg-boss': 3_000,
   'graphile-worker': 3_000,
 };
+const STALLED_MS = 60_000;
 const BATCH = 500;
 const IN_FLIGHT = 4;
 
 export interface Drain {
   readonly jobsPerSecond: number;
+  /** Jobs run in all; a worker that is told to stop runs some more. */
+  readonly runs: number;
   /** Of all worker processes. */
   readonly workerCpuMs: number;
   readonly rssBytes: number;
@@ -25,6 +28,8 @@ export interface TimedWorker {
   next(): Promise<number>;
   /** Of all that began since the last call. */
   takeAll(): Promise<number[]>;
+  /** Jobs run so far, those without a note too. */
+  runs(): Promise<number>;
 }
 
 /** One system in the contest: a producer and an onlooker that stay, and workers that come and go. */
@@ -58,8 +63,9 @@ export class Contestant {
   }
 
   /** Jobs per second. */
-  async submitMany(count: number): Promise<number> {
-    return (count / (await this.producer.call<number>('submitMany', count, BATCH, IN_FLIGHT))) * 1_000;
+  async submitMany(count: number, rank?: Rank): Promise<number> {
+    const tookMs = await this.producer.call<number>('submitMany', count, BATCH, IN_FLIGHT, rank);
+    return (count / tookMs) * 1_000;
   }
 
   /** Jobs per second, 64 callers that each wait for their own. */
@@ -77,13 +83,14 @@ export class Contestant {
     const workers = await this.startProcesses(settings.processes);
     const start = performance.now();
     await this.openWorkers(workers, settings);
-    while ((await this.countRuns(workers)) < (count ?? total)) await wait(10);
+    await this.waitForRuns(workers, count ?? total);
     if (count === undefined) while (await this.onlooker.call<boolean>('hasUnfinished')) await wait(2);
     const tookMs = performance.now() - start;
     const usages = await Promise.all(workers.map((worker) => worker.call<Usage>('usage')));
-    await Promise.all(workers.map((worker) => worker.stop()));
+    const runs = await Promise.all(workers.map((worker) => worker.stop()));
     return {
       jobsPerSecond: ((count ?? total) / tookMs) * 1_000,
+      runs: runs.reduce((sum, one) => sum + one, 0),
       workerCpuMs: usages.reduce((sum, { cpuMs }) => sum + cpuMs, 0),
       rssBytes: Math.max(...usages.map(({ rssBytes }) => rssBytes)),
     };
@@ -99,12 +106,13 @@ export class Contestant {
     await work({
       next: () => worker.call<number>('nextLatency'),
       takeAll: () => worker.call<number[]>('takeLatencies'),
+      runs: () => worker.call<number>('runs'),
     });
     await worker.stop();
   }
 
-  submitTimed(): Promise<void> {
-    return this.producer.call('submitTimed');
+  submitTimed(rank?: Rank): Promise<void> {
+    return this.producer.call('submitTimed', rank);
   }
 
   private startProcesses(count: number): Promise<PeerProcess[]> {
@@ -114,6 +122,21 @@ export class Contestant {
   private async openWorkers(workers: readonly PeerProcess[], settings: WorkerSettings): Promise<void> {
     const address = PeerProcess.addressOf(this.servers);
     await Promise.all(workers.map((worker) => worker.call('openWorker', address, settings)));
+  }
+
+  /** @throws Error when nothing runs for a minute: a system that came to rest must not end the contest in silence */
+  private async waitForRuns(workers: readonly PeerProcess[], count: number): Promise<void> {
+    let before = 0;
+    let progressAt = performance.now();
+    for (;;) {
+      const runs = await this.countRuns(workers);
+      if (runs >= count) return;
+      if (runs > before) progressAt = performance.now();
+      before = runs;
+      if (performance.now() - progressAt > STALLED_MS)
+        throw new Error(`${this.name} stands still: ${runs} of ${count} jobs have run`);
+      await wait(10);
+    }
   }
 
   private async countRuns(workers: readonly PeerProcess[]): Promise<number> {

@@ -3,10 +3,9 @@ import type { Servers } from '../../servers/start-servers.js';
 import { latencyOf, type Latency } from '../statistics.js';
 import type { Contestant } from './contestant.js';
 import { checkpoint, holdSnapshot } from '../with-client.js';
-import { readServersCpu } from './servers-cpu.js';
+import { readServersCpu } from '../servers-cpu.js';
 
 const JOBS = 100_000;
-const BACKLOG = 1_000_000;
 const STEADY_PER_SECOND = 1_000;
 const STEADY_SECONDS = 15;
 const STEADY_WARM_UP_SECONDS = 3;
@@ -63,12 +62,13 @@ export async function measureIdlePickUp(one: Contestant, samples: number): Promi
   const latencies: number[] = [];
   await one.whileTimed('idle', async (worker) => {
     for (let sample = -20; sample < samples; sample++) {
+      // Asked for first, so that no job begins before somebody waits for it.
       const next = worker.next();
+      // Long enough for everybody to be idle again, never in step with a timer.
+      await wait(10 + Math.random() * 30);
       await one.submitTimed();
       const latency = await next;
       if (sample >= 0) latencies.push(latency);
-      // Long enough for everybody to be idle again, never in step with a timer.
-      await wait(10 + Math.random() * 30);
     }
   });
   return latencyOf(latencies);
@@ -117,16 +117,6 @@ export async function measurePinned(one: Contestant, servers: Servers): Promise<
     await holder.end();
     await one.empty();
   }
-}
-
-/** The first 100,000 of a backlog of 1,000,000, jobs per second. */
-export async function measureBacklog(one: Contestant, servers: Servers): Promise<number> {
-  await one.empty();
-  await one.submitMany(BACKLOG);
-  await checkpoint(servers.postgresUrl);
-  const { jobsPerSecond } = await one.drain(BACKLOG, { profile: 'drain', processes: 1 }, JOBS);
-  await one.empty();
-  return jobsPerSecond;
 }
 
 /** How much of 100 slots is in use by handlers that only wait: 1 is all the time. */

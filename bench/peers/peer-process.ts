@@ -11,12 +11,17 @@ export const PEERS_NODE = join(PEERS_FOLDER, 'node_modules', 'node', 'bin', 'nod
 export const SYSTEMS = ['holdfast', 'graphile-worker', 'pg-boss', 'bullmq'] as const;
 export type SystemName = (typeof SYSTEMS)[number];
 
+/** What an urgent job overtakes, and what overtakes it. Left out: submitted without a word on priority. */
+export type Rank = 'normal' | 'urgent';
+
 export interface WorkerSettings {
   readonly profile: 'drain' | 'idle' | 'steady' | 'slots';
   readonly processes: number;
   readonly handlerMs?: number;
   /** Note how long after its submit each job begins. */
   readonly isTimed?: boolean;
+  /** Of Holdfast alone: how long finished jobs are kept, if not for its default. */
+  readonly retentionMs?: number;
 }
 
 export interface Usage {
@@ -68,14 +73,18 @@ export class PeerProcess {
     redisUrl: servers.redisUrl ?? '',
   });
 
-  /** In good order; after ten seconds without. */
-  async stop(): Promise<void> {
+  /** In good order; after ten seconds without. Resolves with how many jobs it has run in all, 0 where it cannot say. */
+  async stop(): Promise<number> {
     const ended = once(this.child, 'exit');
     const timer = setTimeout(() => this.child.kill('SIGKILL'), 10_000);
-    await this.call('close').catch((error: unknown) => console.error(`${this.name}: ${String(error)}`));
+    const runs = await this.call<number>('close').catch((error: unknown) => {
+      console.error(`${this.name}: ${String(error)}`);
+      return 0;
+    });
     if (this.child.connected) this.child.disconnect();
     await ended;
     clearTimeout(timer);
+    return runs;
   }
 
   private receive({ id, result, error }: Reply): void {

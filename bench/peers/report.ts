@@ -1,4 +1,5 @@
 import { median, type Latency } from '../statistics.js';
+import { firstOf, type Waiting } from './backlog.js';
 import type { Results } from './contest.js';
 import type { SystemName } from './peer-process.js';
 
@@ -14,8 +15,8 @@ export interface Line {
 type Column = ReadonlyMap<SystemName, Results>;
 type Pick = (results: Results) => number | undefined;
 
-/** Every measure that was made, medians of the repetitions. */
-export function toLines(results: Column): Line[] {
+/** Every measure that was made, medians of the repetitions; `backlog` jobs waited in those that speak of waiting. */
+export function toLines(results: Column, backlog: number): Line[] {
   const { rate, latency } = linesOf(results);
   const throughput = (pick: (one: Results['throughput'][number]) => number): Pick =>
     of((r) => r.throughput.map(pick));
@@ -42,11 +43,7 @@ export function toLines(results: Column): Line[] {
     ),
     ...latency('pick-up when idle', (r) => r.idle, 'p50 ≤ 1.3 × BullMQ, p99 the least'),
     ...latency('pick-up at 1,000 jobs/s', (r) => r.steady, 'p50 ≤ 2 × BullMQ, p99 ≤ half of the best'),
-    rate(
-      'first 100,000 of 1,000,000, jobs/s',
-      of((r) => r.backlog),
-      '≥ 1.8 × Graphile Worker',
-    ),
+    ...backlogLines(results, backlog),
     rate(
       'drain under an old snapshot, first pass, jobs/s',
       of((r) => r.pinned.map((p) => p.first)),
@@ -72,6 +69,31 @@ export function toLines(results: Column): Line[] {
   ].filter((line) => line.cells.size > 0);
 }
 
+function backlogLines(results: Column, backlog: number): Line[] {
+  const { rate, latency } = linesOf(results);
+  const jobs = backlog.toLocaleString('en');
+  const bytes = (what: string, pick: (one: Waiting) => number): Line =>
+    lineOf(
+      what,
+      results,
+      of((r) => r.waiting.map(pick)),
+      Math.round,
+    );
+  return [
+    rate(
+      `first ${firstOf(backlog).toLocaleString('en')} of ${jobs}, jobs/s`,
+      of((r) => r.backlog),
+      '≥ 1.8 × Graphile Worker',
+    ),
+    bytes(`bytes per waiting job, of ${jobs}, PostgreSQL`, (one) => one.bytes.postgres),
+    bytes('the same, Redis', (one) => one.bytes.redis),
+    bytes('the same, Redis, submitted without a word on priority', (one) => one.plainBytes.redis),
+    ...latency(`urgent jobs behind ${jobs} others`, (r) =>
+      r.waiting.map((one) => one.urgent).filter((one) => one !== undefined),
+    ),
+  ];
+}
+
 export function toMarkdown(lines: readonly Line[], systems: readonly SystemName[]): string {
   const header = ['measure', ...systems, 'Holdfast : best peer', 'target'];
   const rows = lines.map((line) => [
@@ -95,12 +117,12 @@ function linesOf(results: Column) {
       ...(target ? { target } : {}),
     };
   };
-  const latency = (what: string, pick: (r: Results) => readonly Latency[], target: string): Line[] =>
+  const latency = (what: string, pick: (r: Results) => readonly Latency[], target?: string): Line[] =>
     (['p50Ms', 'p95Ms', 'p99Ms'] as const).map((key, index) => {
       const pickOne = of((r) => pick(r).map((one) => one[key]));
       const line = lineOf(`${what}, ${key.slice(0, 3)}, ms`, results, pickOne, (value) => value.toFixed(1));
       const ratio = ratioOf(results, pickOne, (own, best) => best / own, Math.min);
-      return { ...line, ...ratio, ...(index === 0 ? { target } : {}) };
+      return { ...line, ...ratio, ...(index === 0 && target ? { target } : {}) };
     });
   return { rate, latency };
 }

@@ -4,6 +4,9 @@ import { QUEUE, SLOTS } from './system.js';
 /** A database of its own in the same Redis. @param {import('./system.js').Servers} servers */
 const connectionOf = ({ redisUrl }) => ({ url: new URL('/1', redisUrl).href });
 
+/** The lower number goes first; a job without one goes before all that have one. */
+const RANKS = { normal: { priority: 10 }, urgent: { priority: 1 } };
+
 /** Workers a process, and slots of each. */
 const SHAPES = { drain: [4, 100], idle: [1, SLOTS], steady: [1, SLOTS], slots: [1, SLOTS] };
 
@@ -17,8 +20,9 @@ export const system = {
     const queue = new Queue(QUEUE, { connection: connectionOf(servers) });
     await queue.waitUntilReady();
     return {
-      submitOne: (payload) => queue.add('noop', payload),
-      submitMany: (payloads) => queue.addBulk(payloads.map((data) => ({ name: 'noop', data }))),
+      submitOne: (payload, rank) => queue.add('noop', payload, RANKS[rank]),
+      submitMany: (payloads, rank) =>
+        queue.addBulk(payloads.map((data) => ({ name: 'noop', data, opts: RANKS[rank] }))),
       close: () => queue.close(),
     };
   },

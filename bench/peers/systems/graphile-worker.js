@@ -5,6 +5,9 @@ import { SLOTS } from './system.js';
 const logger = new Logger(() => (level, message) => level === 'error' && console.error(message));
 const BATCHED = { completeJobBatchDelay: 0, failJobBatchDelay: 0 };
 
+/** The lower number goes first; 0 is the default. */
+const RANKS = { normal: { priority: 0 }, urgent: { priority: -10 } };
+
 /** As its own performance page and tests have it; without a local queue for latency. */
 const PRESETS = {
   drain: { concurrentJobs: 24, localQueue: { size: 2_000, refetchDelay: { durationMs: 10 } }, ...BATCHED },
@@ -24,8 +27,9 @@ export const system = {
   async openProducer({ postgresUrl }) {
     const utils = await makeWorkerUtils({ connectionString: postgresUrl, maxPoolSize: 10, logger });
     return {
-      submitOne: (payload) => utils.addJob('noop', payload),
-      submitMany: (payloads) => utils.addJobs(payloads.map((payload) => ({ identifier: 'noop', payload }))),
+      submitOne: (payload, rank) => utils.addJob('noop', payload, RANKS[rank]),
+      submitMany: (payloads, rank) =>
+        utils.addJobs(payloads.map((payload) => ({ identifier: 'noop', payload, ...RANKS[rank] }))),
       close: () => utils.release(),
     };
   },

@@ -11,6 +11,7 @@ import {
 import { emptyInstallation } from '../../../dist/bench/own-home.js';
 import { SLOTS } from './system.js';
 
+const RANKS = { normal: { priority: 50 }, urgent: { priority: 90 } };
 const payload = z.object({ n: z.number(), to: z.string() });
 
 /** @param {import('./system.js').Servers} servers */
@@ -24,6 +25,11 @@ const open = ({ postgresUrl, redisUrl }) =>
 /** @param {import('./system.js').WorkerOptions['handle']} handle */
 const defineNoop = (handle) => defineJob({ type: 'noop', payload, run: handle });
 
+/** What was found finished once ($1: up to this id) is not looked at again. */
+const HAS_UNFINISHED = `
+  SELECT EXISTS (SELECT 1 FROM claim_batches) OR EXISTS (SELECT 1 FROM jobs WHERE id > $1 AND completed_at IS NULL) AS found,
+         COALESCE((SELECT max(id) FROM jobs), 0) AS "lastId"`;
+
 /** @type {import('./system.js').System} */
 export const system = {
   async setUp({ postgresUrl }) {
@@ -35,40 +41,49 @@ export const system = {
     const client = await createClient({ installation });
     const noop = defineNoop(() => undefined);
     return {
-      submitOne: (one) => client.submit(noop, one),
-      submitMany: (many) => client.submitMany(noop, many),
+      submitOne: (one, rank) => client.submit(noop, one, RANKS[rank]),
+      submitMany: (many, rank) => client.submitMany(noop, many, RANKS[rank]),
       close: () => installation.close(),
     };
   },
 
-  async openWorker(servers, { profile, handle }) {
+  async openWorker(servers, { profile, handle, retentionMs }) {
     const installation = await open(servers);
-    const coordinator = new Coordinator({ installation });
+    // Where nobody stays who coordinates: see openInspector.
+    const coordinator =
+      retentionMs === undefined ? undefined : new Coordinator({ installation, retentionMs });
+    await coordinator?.start();
     const concurrency = profile === 'drain' ? 2_000 : SLOTS;
     const worker = createWorker({ installation, jobs: [defineNoop(handle)], concurrency });
-    await coordinator.start();
     await worker.start();
     return {
       async close() {
         await worker.stop();
-        await coordinator.stop();
+        await coordinator?.stop();
         await installation.close();
       },
     };
   },
 
+  /** The coordinator is here: a process of its own that stays, as in docker-compose.workers.yml. */
   async openInspector(servers) {
     const installation = await open(servers);
     const { db } = installation;
+    const coordinator = new Coordinator({ installation });
+    await coordinator.start();
+    let finishedUntil = 0;
     return {
       async hasUnfinished() {
-        const { rows } = await db.query(
-          'SELECT EXISTS (SELECT 1 FROM claim_batches) OR EXISTS (SELECT 1 FROM jobs WHERE completed_at IS NULL) AS found',
-        );
-        return rows[0].found;
+        const { rows } = await db.query(HAS_UNFINISHED, [finishedUntil]);
+        const [{ found, lastId }] = rows;
+        if (!found) finishedUntil = lastId;
+        return found;
       },
       empty: () => emptyInstallation(installation),
-      close: () => installation.close(),
+      async close() {
+        await coordinator.stop();
+        await installation.close();
+      },
     };
   },
 };

@@ -9,11 +9,15 @@ async function start({ postgresUrl }) {
   return boss.start();
 }
 
+/** The higher number goes first; 0 is the default. */
+const RANKS = { normal: { priority: 0 }, urgent: { priority: 10 } };
+
 const SHAPES = {
   drain: { batchSize: 500, localConcurrency: 3, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 },
   idle: { batchSize: 1, localConcurrency: 4, pollingIntervalSeconds: 0.5 },
   steady: { batchSize: 100, localConcurrency: 4, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 },
-  slots: { batchSize: 1, localConcurrency: SLOTS, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 },
+  // Fetching one by one for each of 100 slots it came to rest after a moment: a few loops of larger batches keep it busy.
+  slots: { batchSize: SLOTS / 4, localConcurrency: 4, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 },
 };
 
 /** @type {import('./system.js').System} */
@@ -27,11 +31,11 @@ export const system = {
   async openProducer(servers) {
     const boss = await start(servers);
     return {
-      submitOne: (payload) => boss.send(QUEUE, payload),
-      submitMany: (payloads) =>
+      submitOne: (payload, rank) => boss.send(QUEUE, payload, RANKS[rank]),
+      submitMany: (payloads, rank) =>
         boss.insert(
           QUEUE,
-          payloads.map((data) => ({ data })),
+          payloads.map((data) => ({ data, ...RANKS[rank] })),
         ),
       close: () => boss.stop({ graceful: false }),
     };

@@ -7,19 +7,22 @@ import { setTimeout as wait } from 'node:timers/promises';
 const { system } = await import(`./${process.argv[2]}.js`);
 /** Wall clock with microseconds, the same in all processes of a machine. */
 const nowMs = () => performance.timeOrigin + performance.now();
+/** Jobs to him say when they were submitted. */
+const TIMED = 'another@example.com';
 
 let producer;
 let inspector;
 let worker;
 let runs = 0;
+let stored = 0;
 let latencies = [];
 let tellNext = () => undefined;
 let handlerMs = 0;
 let isTimed = false;
 
-function handle({ n }) {
+function handle({ n, to }) {
   runs++;
-  if (isTimed) {
+  if (isTimed && to === TIMED) {
     const latency = nowMs() - n;
     latencies.push(latency);
     tellNext(latency);
@@ -28,7 +31,7 @@ function handle({ n }) {
 }
 
 const payloadsOf = (count) => Array.from({ length: count }, (_, n) => ({ n, to: 'someone@example.com' }));
-const timed = () => ({ n: nowMs(), to: 'someone@example.com' });
+const timed = () => ({ n: nowMs(), to: TIMED });
 
 /** Runs `inFlight` callers, each with one call under way, `times` calls in all. Milliseconds. */
 async function callTimes(times, inFlight, call) {
@@ -41,6 +44,13 @@ async function callTimes(times, inFlight, call) {
   return performance.now() - start;
 }
 
+/** What a system that cannot keep up refuses is missing in the end, and counts as waiting all that time. */
+const submitCounted = () =>
+  producer.submitOne(timed()).then(
+    () => void stored++,
+    () => undefined,
+  );
+
 const commands = {
   setUp: (servers) => system.setUp(servers),
   openProducer: async (servers) => void (producer = await system.openProducer(servers)),
@@ -51,22 +61,22 @@ const commands = {
   },
   hasUnfinished: () => inspector.hasUnfinished(),
   empty: async () => void (await inspector.empty()),
-  submitMany: (count, batch, inFlight) =>
-    callTimes(count / batch, inFlight, () => producer.submitMany(payloadsOf(batch))),
+  submitMany: (count, batch, inFlight, rank) =>
+    callTimes(count / batch, inFlight, () => producer.submitMany(payloadsOf(batch), rank)),
   submitOneByOne: (count, inFlight) => callTimes(count, inFlight, () => producer.submitOne(payloadsOf(1)[0])),
-  submitTimed: async () => void (await producer.submitOne(timed())),
+  submitTimed: async (rank) => void (await producer.submitOne(timed(), rank)),
   /** An open loop: jobs come at their time, whether those before them were stored or not. */
   async submitSteadily(perSecond, seconds) {
     const start = performance.now();
-    const under = [];
-    while (under.length < perSecond * seconds) {
+    let begun = 0;
+    let ended = 0;
+    while (ended < perSecond * seconds) {
       const due = Math.min(((performance.now() - start) / 1_000) * perSecond, perSecond * seconds);
-      // What a system that cannot keep up refuses is missing in the end, and counts as waiting all that time.
-      while (under.length < due) under.push(producer.submitOne(timed()).catch(() => undefined));
+      for (; begun < due; begun++) void submitCounted().then(() => ended++);
       await wait(1);
     }
-    await Promise.all(under);
   },
+  stored: () => stored,
   runs: () => runs,
   /** Of the next job to begin; nobody asks in between, which would disturb what is measured. */
   nextLatency: () => new Promise((resolve) => (tellNext = resolve)),
@@ -76,6 +86,7 @@ const commands = {
     await worker?.close();
     await producer?.close();
     await inspector?.close();
+    return runs;
   },
 };
 

@@ -3,6 +3,7 @@
  *
  * @typedef {{ postgresUrl: string, redisUrl: string }} Servers
  * @typedef {{ n: number, to: string }} Payload
+ * @typedef {'normal' | 'urgent'} Rank What an urgent job overtakes, and what overtakes it; undefined: the system's default.
  * @typedef {'drain' | 'idle' | 'steady' | 'slots'} Profile
  *   a backlog of jobs that do nothing; one job at a time; 1,000 jobs/s; 100 slots for handlers that take their time
  *
@@ -13,13 +14,14 @@
  * @property {(servers: Servers) => Promise<Inspector>} openInspector
  *
  * @typedef {object} Producer
- * @property {(payload: Payload) => Promise<unknown>} submitOne Resolves when the job is stored.
- * @property {(payloads: Payload[]) => Promise<unknown>} submitMany
+ * @property {(payload: Payload, rank?: Rank) => Promise<unknown>} submitOne Resolves when the job is stored.
+ * @property {(payloads: Payload[], rank?: Rank) => Promise<unknown>} submitMany
  * @property {() => Promise<unknown>} close
  *
  * @typedef {object} WorkerOptions
  * @property {Profile} profile
  * @property {(payload: Payload) => Promise<void> | void} handle
+ * @property {number} [retentionMs] Of Holdfast alone.
  *
  * @typedef {object} Inspector
  * @property {() => Promise<boolean>} hasUnfinished Whether a job is stored that is not recorded as done.
