@@ -6,6 +6,7 @@ import { checkOrder } from './check/check-order.js';
 import { checkPromises } from './check/check-promises.js';
 import { checkProcesses } from './check/check-processes.js';
 import { checkRest } from './check/check-rest.js';
+import { checkSchedules } from './check/check-schedules.js';
 import { gatherEvidence } from './check/evidence.js';
 import { watchWaits } from './check/watch-waits.js';
 import type { FaultKind } from './faults/fault.js';
@@ -71,7 +72,7 @@ export async function runChaos(options: ChaosOptions): Promise<RunReport> {
     violations.push(...(await checkCounters(world, load.promises)), ...(await checkProcesses(world)));
     const evidence = await gatherEvidence(world, load.promises);
     violations.push(...checkPromises(evidence), ...checkAttempts(evidence), ...checkEffects(evidence));
-    violations.push(...(await checkOrder(world)));
+    violations.push(...(await checkOrder(world)), ...(await checkSchedules(world)));
     isClean = violations.length === 0;
     const longestIdleWaitMs = waits.longestMs;
     return toReport({ seed, minutes, evidence, injection, recovery, longestIdleWaitMs, violations });

@@ -27,6 +27,16 @@ test('a statement with parameters is planned by name, once per connection', asyn
   expect(await setting(direct)).toBe('off');
 });
 
+test('one plan serves all values, from the first time on', async () => {
+  const text = 'SELECT id FROM jobs WHERE queue = $1 AND id > $2';
+  for (let times = 0; times < 7; times++) await direct.query(text, ['default', times]);
+  const { rows } = await direct.query(
+    'SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement = $1',
+    [text],
+  );
+  expect(rows).toEqual([{ generic_plans: 7, custom_plans: 0 }]);
+});
+
 test('a plan that no longer fits its table is given up, not an error', async () => {
   await direct.query('CREATE TABLE changing (id int, value int)');
   await direct.query('INSERT INTO changing VALUES ($1, $2)', [1, 7]);

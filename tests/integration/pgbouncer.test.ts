@@ -112,7 +112,9 @@ import { actJob, HeldRuns } from '../support/test-jobs.js';
   test('the jobs of a worker that is killed run elsewhere', async () => {
     await coordinate();
     const reach = { connectionString: bouncer.url, redisUrl: db.redisUrl };
-    const first = await forkWorker('worker-process', reach);
+    // Long enough that a busy machine does not look like the death of the one that lives.
+    const settings = { DEAD_AFTER_MS: '4000' };
+    const first = await forkWorker('worker-process', reach, settings);
     stopping.push({ stop: () => first.kill() });
     const [{ id }] = (await db.sql<{ id: number }>(`SELECT submit_job('forever') AS id`)) as [{ id: number }];
     const runsAt = (workerId: string) =>
@@ -121,7 +123,7 @@ import { actJob, HeldRuns } from '../support/test-jobs.js';
         return job!.status === 'running' && job!.worker_id === workerId;
       });
     await runsAt(first.id);
-    const second = await forkWorker('worker-process', reach);
+    const second = await forkWorker('worker-process', reach, settings);
     stopping.push({ stop: () => second.kill() });
     await first.kill();
     await runsAt(second.id);

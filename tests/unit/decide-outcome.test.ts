@@ -148,4 +148,10 @@ describe('the fingerprint', () => {
       fingerprint('sms', 'unknown', `user 17 "ann" not found (4e5cfd62-0cf2-4f6f-9d2b-0c8c8d1a7b11)`),
     ).not.toBe(a);
   });
+  test('groups errors that name hexadecimal ids, and tells words and short codes apart', () => {
+    const of = (what: string) => fingerprint('mail', 'unknown', `object ${what} is gone`);
+    expect(of('507f1f77bcf86cd799439011')).toBe(of('0a7f1f77bcfa6cd7994390ff'));
+    expect(of('deadbeef')).not.toBe(of('facade'));
+    expect(of('E2BIG')).not.toBe(of('EPERM'));
+  });
 });

@@ -38,7 +38,7 @@ export interface Evidence {
 }
 
 const JOBS = `
-  SELECT id, payload ->> 'ref' AS ref, job_type AS "jobType", status, attempt, error_class AS "errorClass",
+  SELECT id, concat_ws(' at ', payload ->> 'ref', metadata ->> 'fire_at') AS ref, job_type AS "jobType", status, attempt, error_class AS "errorClass",
          idempotency_key AS key FROM jobs`;
 const EXECUTIONS = `
   SELECT e.job_id AS "jobId", e.attempt, e.status, e.worker_id AS "workerId", w.pid, e.error_message AS "errorMessage",

@@ -2,6 +2,7 @@ import { Random } from '../random.js';
 import type { World } from '../world/world.js';
 import { meddle } from './meddle.js';
 import { Promises } from './promises.js';
+import { startSchedules } from './start-schedules.js';
 import { submitByHttp } from './submit-by-http.js';
 import { submitByLibrary } from './submit-by-library.js';
 import { submitBySql } from './submit-by-sql.js';
@@ -21,6 +22,7 @@ export async function startLoad(world: World, { seed, load }: { seed: number; lo
     await submitByLibrary(contextOf(10), 1_000 / load),
     submitBySql(contextOf(20), 250 / load),
     meddle(contextOf(30), 100),
+    await startSchedules(world),
   ];
   return {
     promises,

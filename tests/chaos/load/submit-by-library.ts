@@ -1,4 +1,4 @@
-import { createClient, defineJob, HoldfastError, openInstallation } from '../../../index.js';
+import { createClient, defineJob, HoldfastError, openInstallation, type Dependency } from '../../../index.js';
 import { z } from 'zod';
 import { openLink } from '../world/link.js';
 import { draftJob, type Draft } from './mix.js';
@@ -10,7 +10,7 @@ const jobOf = (type: string) =>
 
 /**
  * Submits with the library, in this process, over a link of its own: a burst of single jobs that share statements, and a
- * batch; now and then a parent with children that depend on it.
+ * batch; a parent with children, a job that waits for all of these, and one that is cancelled with its failing parent.
  */
 export async function submitByLibrary(context: SubmitterContext, everyMs: number): Promise<Submitter> {
   const { world, promises, random } = context;
@@ -35,7 +35,7 @@ export async function submitByLibrary(context: SubmitterContext, everyMs: number
     }
   };
   const draft = () => draftJob(promises.nextRef(), random);
-  const submitOne = (one: Draft, dependsOn: { jobId: number; onFailure: 'run' }[] = []) => {
+  const submitOne = (one: Draft, dependsOn: Dependency[] = []) => {
     const { jobType, payload, ...options } = one;
     return keepOrRefuse([one], async () => [
       await client.submit(jobOf(jobType), payload, { ...options, dependsOn }),
@@ -43,6 +43,25 @@ export async function submitByLibrary(context: SubmitterContext, everyMs: number
   };
   const effects = (count: number): Draft[] =>
     Array.from({ length: count }, () => ({ jobType: 'effect', payload: { ref: promises.nextRef() } }));
+
+  const onAny = (jobs: readonly { id: number }[]): Dependency[] =>
+    jobs.map(({ id }) => ({ jobId: id, onFailure: 'run' }));
+
+  async function submitDiamond(): Promise<void> {
+    const parents = await submitOne(draft());
+    if (parents.length === 0) return;
+    const children = await Promise.all(effects(3).map((child) => submitOne(child, onAny(parents))));
+    for (const join of effects(1)) await submitOne(join, onAny(children.flat()));
+  }
+
+  async function submitDoomed(): Promise<void> {
+    const ref = promises.nextRef();
+    const [parent] = await submitOne({ jobType: 'permanent', payload: { ref: promises.nextRef() } });
+    if (!parent) return;
+    await submitOne({ jobType: 'effect', payload: { ref } }, [{ jobId: parent.id, onFailure: 'cancel' }]);
+    promises.jobs.get(ref)?.mayEndAs.clear();
+    promises.jobs.get(ref)?.mayEndAs.add('cancelled');
+  }
 
   const loop = repeat(everyMs, async () => {
     const batch = effects(random.pick([50, 100, 200]));
@@ -56,11 +75,8 @@ export async function submitByLibrary(context: SubmitterContext, everyMs: number
         ),
       ),
     ]);
-    const [parent] = await submitOne(draft());
-    if (parent)
-      await Promise.all(
-        effects(3).map((child) => submitOne(child, [{ jobId: parent.id, onFailure: 'run' }])),
-      );
+    await submitDiamond();
+    await submitDoomed();
   });
   return {
     async stop() {

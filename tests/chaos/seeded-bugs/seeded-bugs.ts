@@ -46,4 +46,12 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     kinds: kindsNamed(/an old file comes back|SIGKILL of a worker/),
     mustBreak: /Redis holds ids/,
   },
+  {
+    name: 'schedules that forget what came while nobody could fire',
+    file: 'shared/schedules/decide-fires.ts',
+    right: 'const fires = wasAway ? chooseFires(due.latest, now, misfirePolicy, maxCatchUp) : due.latest;',
+    wrong: 'const fires = due.latest.slice(-1);',
+    kinds: kindsNamed(/PostgreSQL: killed and started/),
+    mustBreak: /a fire time was left out/,
+  },
 ];

@@ -33,6 +33,8 @@ describe('POST /api/jobs', () => {
       job_id: expect.any(Number),
       status: 'pending',
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+      is_existing: false,
+      was_replaced: false,
     });
     const row = await rowOf(body.job_id);
     expect(row).toMatchObject({
@@ -94,7 +96,40 @@ describe('POST /api/jobs', () => {
     const first = await api.post('/api/jobs', { ...JOB, unique_key: 'twin' });
     const second = await api.post('/api/jobs', { ...JOB, unique_key: 'twin' });
     expect([first.status, second.status]).toEqual([201, 200]);
-    expect(second.body).toEqual(first.body);
+    expect(second.body).toEqual({ ...first.body, is_existing: true });
+  });
+});
+
+describe('unique_policy', () => {
+  const submit = (change: object) => api.post('/api/jobs', { ...JOB, unique_key: 'sync', ...change });
+
+  test('replace_payload replaces what waits, and says so; a job that runs is returned as it is', async () => {
+    const { job_id } = (await submit({ payload: { v: 0 } })).body;
+    const replace = (v: number) => submit({ payload: { v }, unique_policy: 'replace_payload' });
+    const replaced = await replace(1);
+    expect(replaced).toMatchObject({ status: 200, body: { job_id, is_existing: true, was_replaced: true } });
+    expect((await rowOf(job_id))?.payload).toEqual({ v: 1 });
+    await api.sql(`UPDATE jobs SET status = 'running', attempt = 1, started_at = now() WHERE id = $1`, [
+      job_id,
+    ]);
+    const late = await replace(2);
+    expect(late.body).toMatchObject({ job_id, status: 'running', is_existing: true, was_replaced: false });
+    expect((await rowOf(job_id))?.payload).toEqual({ v: 1 });
+  });
+
+  test('return_existing, the default, leaves it as it is', async () => {
+    const { job_id } = (await submit({ unique_key: 'kept', payload: { v: 0 } })).body;
+    const again = { unique_key: 'kept', payload: { v: 1 }, unique_policy: 'return_existing' };
+    expect((await submit(again)).body).toMatchObject({ job_id, is_existing: true, was_replaced: false });
+    expect((await rowOf(job_id))?.payload).toEqual({ v: 0 });
+  });
+
+  test('holds for the jobs of a batch too', async () => {
+    const one = { ...JOB, unique_key: 'in-batch', unique_policy: 'replace_payload' };
+    const jobs = [1, 2].map((v) => ({ ...one, payload: { v } }));
+    const { job_ids } = (await api.post('/api/jobs/batch', { jobs })).body;
+    expect(job_ids[0]).toBe(job_ids[1]);
+    expect((await rowOf(job_ids[0]!))?.payload).toEqual({ v: 2 });
   });
 });
 
@@ -135,6 +170,8 @@ describe('bad input is refused, naming each field:', () => {
     ['21 tags', { tags: Array.from({ length: 21 }, String) }, ['tags']],
     ['a tag that is too long', { tags: ['ok', 'x'.repeat(65)] }, ['tags.1']],
     ['an empty unique key', { unique_key: '' }, ['unique_key']],
+    ['an unknown policy for it', { unique_key: 'k', unique_policy: 'no' }, ['unique_policy']],
+    ['a policy without one', { unique_policy: 'replace_payload' }, ['unique_policy']],
     ['an author that is too long', { created_by: 'x'.repeat(256) }, ['created_by']],
     ['a dependency that is no id', { depends_on: [1.5] }, ['depends_on.0']],
     ['a dependency beyond 2^53', { depends_on: [1, 2 ** 53] }, ['depends_on.1']],
@@ -223,24 +260,50 @@ describe('what is no proper request', () => {
     }
   });
 
-  test('a body over the limit is 413; a batch may be larger', async () => {
+  test('a body over the limit is 413, naming the limit and its variable; a batch may be larger', async () => {
     const large = { ...JOB, payload: { text: 'x'.repeat(100_000) } };
     expect(await api.post('/api/jobs', large)).toMatchObject({
       status: 413,
-      body: { code: 'payload_too_large' },
+      body: {
+        code: 'payload_too_large',
+        error: expect.stringMatching(/larger than the 100000 bytes allowed here; API_BODY_LIMIT/),
+      },
     });
     expect((await api.post('/api/jobs/batch', { jobs: [large] })).status).toBe(201);
+    const larger = { ...JOB, payload: { text: 'x'.repeat(1_600_000) } };
+    expect(await api.post('/api/jobs/batch', { jobs: [larger] })).toMatchObject({
+      status: 413,
+      body: { error: expect.stringContaining('larger than the 1600000 bytes') },
+    });
   });
 
-  test('an unknown address or method is 404 in the same shape', async () => {
-    for (const answer of [await api.get('/api/nothing'), await api.ask('PUT', '/api/jobs')]) {
-      expect(answer.status).toBe(404);
-      expect(answer.body).toMatchObject({
-        success: false,
-        code: 'not_found',
-        request_id: answer.headers['x-request-id'],
-      });
+  test('an unknown address is 404 in the same shape', async () => {
+    const answer = await api.get('/api/nothing');
+    expect(answer.status).toBe(404);
+    expect(answer.body).toMatchObject({
+      success: false,
+      code: 'not_found',
+      request_id: answer.headers['x-request-id'],
+    });
+  });
+
+  test('a method that an address does not take is 405, with those that it takes', async () => {
+    for (const [address, allowed] of [
+      ['/api/jobs', 'GET, HEAD, POST'],
+      ['/api/jobs/batch', 'POST'],
+      ['/api/jobs/7', 'DELETE, GET, HEAD'],
+      ['/api/jobs/7/retry?x=1', 'POST'],
+    ] as const) {
+      const answer = await api.ask('PUT', address);
+      expect(answer).toMatchObject({ status: 405, body: { success: false, code: 'method_not_allowed' } });
+      expect(answer.headers.allow).toBe(allowed);
+      expect(answer.body.error).toContain(allowed);
     }
+  });
+
+  test('who comes without an address is sent to the documentation', async () => {
+    const answer = await api.get('/');
+    expect([answer.status, answer.headers.location]).toEqual([302, '/api-docs']);
   });
 
   test('headers that are too large are 431 in the same shape', async () => {
@@ -281,7 +344,7 @@ describe('Idempotency-Key', () => {
     const reordered = { priority: 5, payload: JOB.payload, job_type: JOB.job_type };
     const again = await api.post('/api/jobs', reordered, { 'idempotency-key': 'k1' });
     expect([first.status, again.status]).toEqual([201, 200]);
-    expect(again.body).toEqual(first.body);
+    expect(again.body).toEqual({ ...first.body, is_existing: true });
   });
 
   test('says how the first job stands by now', async () => {

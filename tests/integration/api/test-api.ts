@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { Agent, request } from 'undici';
-import { buildServer } from '../../../api/build-server.js';
+import { buildServer, type ServerOptions } from '../../../api/build-server.js';
 import type { Installation } from '../../../shared/installation.js';
 import { silentLogger, type Logger } from '../../../shared/observe/logger.js';
 import { createMetrics, type Metrics } from '../../../shared/observe/metrics.js';
@@ -8,7 +8,7 @@ import type { AnswerBody } from './answer-body.js';
 import { createAnswerCheck, type ApiDocument } from './check-answer.js';
 import { createTestInstallation, type TestInstallation } from '../../support/test-installation.js';
 
-type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 type Headers = Record<string, string>;
 
 export interface Answer {
@@ -27,13 +27,15 @@ export interface ApiServer {
   ask(method: Method, path: string, body?: string, headers?: Headers): Promise<Answer>;
   get(path: string, headers?: Headers): Promise<Answer>;
   post(path: string, body?: unknown, headers?: Headers): Promise<Answer>;
-  delete(path: string): Promise<Answer>;
+  patch(path: string, body?: unknown): Promise<Answer>;
+  delete(path: string, headers?: Headers): Promise<Answer>;
   stop(): Promise<void>;
 }
 
-export interface ApiServerOptions {
+export interface ApiServerOptions extends Pick<ServerOptions, 'bodyLimit' | 'auth' | 'rateLimit'> {
   readonly logger?: Logger;
-  readonly bodyLimit?: number;
+  /** Default: a free one. */
+  readonly port?: number;
 }
 
 /**
@@ -42,11 +44,11 @@ export interface ApiServerOptions {
  */
 export async function startApi(
   installation: Installation,
-  { logger = silentLogger, bodyLimit }: ApiServerOptions = {},
+  { logger = silentLogger, port = 0, ...options }: ApiServerOptions = {},
 ): Promise<ApiServer> {
   const metrics = createMetrics({ events: installation.events });
-  const app = await buildServer({ installation, metrics, logger, bodyLimit });
-  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const app = await buildServer({ installation, metrics, logger, ...options });
+  const url = await app.listen({ host: '127.0.0.1', port });
   const dispatcher = new Agent();
   const document = app.swagger() as unknown as ApiDocument;
   const checkAnswer = createAnswerCheck(document);
@@ -54,7 +56,7 @@ export async function startApi(
   async function ask(method: Method, path: string, body?: string, headers: Headers = {}): Promise<Answer> {
     const answer = await request(`${url}${path}`, { method, headers, body: body ?? null, dispatcher });
     const text = await answer.body.text();
-    const isJson = String(answer.headers['content-type']).startsWith('application/json');
+    const isJson = text !== '' && String(answer.headers['content-type']).startsWith('application/json');
     const parsed: unknown = isJson ? JSON.parse(text) : undefined;
     if (isJson) checkAnswer(method, path, answer.statusCode, parsed);
     return { status: answer.statusCode, headers: answer.headers, text, body: parsed as AnswerBody };
@@ -69,7 +71,9 @@ export async function startApi(
     get: (path, headers) => ask('GET', path, undefined, headers),
     post: (path, body = {}, headers = {}) =>
       ask('POST', path, JSON.stringify(body), { 'content-type': 'application/json', ...headers }),
-    delete: (path) => ask('DELETE', path),
+    patch: (path, body = {}) =>
+      ask('PATCH', path, JSON.stringify(body), { 'content-type': 'application/json' }),
+    delete: (path, headers) => ask('DELETE', path, undefined, headers),
     stop: async () => {
       await dispatcher.close();
       await app.close();

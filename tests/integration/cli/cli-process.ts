@@ -24,6 +24,8 @@ export interface CliProcess {
   /** Resolves with the first line of either output that matches. */
   line(pattern: RegExp): Promise<string>;
   send(signal: NodeJS.Signals): void;
+  /** As a person at its terminal. */
+  type(text: string): void;
   readonly ended: Promise<Ended>;
 }
 
@@ -31,8 +33,22 @@ const running = new Set<ChildProcess>();
 const folders: string[] = [];
 
 /** `holdfast` with these arguments, from source, in an empty folder, with nothing but `env` as its settings. */
-export function startCli(args: readonly string[], env: NodeJS.ProcessEnv, cwd = emptyFolder()): CliProcess {
-  const child = spawn(process.execPath, ['--import', TSX, MAIN, ...args], {
+export const startCli = (args: readonly string[], env: NodeJS.ProcessEnv, cwd?: string): CliProcess =>
+  startProcess(process.execPath, ['--import', TSX, MAIN, ...args], env, cwd);
+
+/** The same at a terminal that is as many columns wide; both of its outputs are `stdout`. Needs util-linux. */
+export function startCliAtTerminal(line: string, env: NodeJS.ProcessEnv, columns = 80): CliProcess {
+  const command = `stty cols ${columns}; exec '${process.execPath}' --import '${TSX}' '${MAIN}' ${line}`;
+  return startProcess('script', ['-eqc', command, '/dev/null'], { TERM: 'xterm', ...env });
+}
+
+function startProcess(
+  file: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  cwd = emptyFolder(),
+): CliProcess {
+  const child = spawn(file, args, {
     cwd,
     // The fixture says `import ... from 'holdfast'`, which is dist/ unless that file says otherwise.
     env: {
@@ -42,7 +58,7 @@ export function startCli(args: readonly string[], env: NodeJS.ProcessEnv, cwd = 
       METRICS_PORT: 'off',
       ...env,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: 'pipe',
   });
   running.add(child);
   const output = { stdout: '', stderr: '' };
@@ -59,6 +75,7 @@ export function startCli(args: readonly string[], env: NodeJS.ProcessEnv, cwd = 
   return {
     ended,
     send: (signal) => child.kill(signal),
+    type: (text) => child.stdin.write(text),
     line: (pattern) => findLine(child, () => `${output.stdout}\n${output.stderr}`, pattern),
   };
 }

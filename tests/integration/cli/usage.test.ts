@@ -72,12 +72,15 @@ describe('a handler module that cannot be used is told apart', () => {
     'empty.mjs': 'export default [];',
     'no-job.mjs': "export default [{ type: 'x', run() {} }];",
     'broken.mjs': "import 'no-such-package-anywhere';",
+    'no-schedule.mjs':
+      "export default { type: 'x', payload: { safeParse() {} }, run() {} }; export const schedules = [{ cron: '@daily' }];",
   };
   test.each([
     ['missing.mjs', /missing\.mjs is missing: there is no file \/.*missing\.mjs/],
     ['no-default.mjs', /no-default\.mjs has no default export/],
     ['empty.mjs', /empty\.mjs exports an empty array/],
     ['no-job.mjs', /no-job\.mjs exports something else than a job: item 1 of its default export/],
+    ['no-schedule.mjs', /no-schedule\.mjs exports schedules that are no array of what defineSchedule made/],
     ['broken.mjs', /broken\.mjs failed to load: .*no-such-package-anywhere/],
   ])('%s', async (name, message) => {
     const cwd = emptyFolder();

@@ -68,6 +68,17 @@ test('a worker runs a job of a handler module that was submitted by SQL', async 
   expect((await worker.ended).code).toBe(0);
 });
 
+test('a worker stores the schedules of a handler module', async () => {
+  const worker = startWorker();
+  await worker.line(/worker ready/);
+  const { rows } = await client.query('SELECT name, job_type, payload, cron_expression FROM job_schedules');
+  expect(rows).toEqual([
+    { name: 'greet-ada', job_type: 'greet', payload: { name: 'Ada' }, cron_expression: '@yearly' },
+  ]);
+  worker.send('SIGTERM');
+  expect((await worker.ended).code).toBe(0);
+});
+
 describe('a worker that is told to stop while a job runs', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)('%s: lets it finish and ends with 0', async (signal) => {
     const worker = startWorker();

@@ -21,6 +21,7 @@ export function contextFor(changes: Partial<JobContext> = {}): TestContext {
     signal: new AbortController().signal,
     log: { debug: write, info: write, warn: write, error: write },
     progress: (percent) => void reported.push(percent),
+    parents: () => Promise.resolve([]),
     complete: () => Promise.reject(new Error('these handlers do not complete in a transaction')),
     ...changes,
     reported,

@@ -148,7 +148,7 @@ describe('a handler that blocks the event loop after it has awaited something', 
 describe('a worker that is told to stop', () => {
   test('waits for a job that ends in time; longer ones run elsewhere at once, uncharged', async () => {
     const [here, elsewhere] = [new HeldRuns(), new HeldRuns()];
-    const worker = await start(here, { shutdownTimeoutMs: 300, abortGraceMs: 100, deadAfterMs: 60_000 });
+    const worker = await start(here, { shutdownTimeoutMs: 2_000, abortGraceMs: 100, deadAfterMs: 60_000 });
     const former = worker.id!;
     const jobs = await client.submitMany(here.job, [{}, {}, {}]);
     const runs = [await here.run(0), await here.run(1), await here.run(2)];

@@ -32,9 +32,11 @@ async function claimTwo(): Promise<[ClaimedJob, ClaimedJob]> {
   return jobs as [ClaimedJob, ClaimedJob];
 }
 
+const home = { db: db.installation.db, workerId: 'w-1' };
+
 test('reaches its handler when that begins', async () => {
   const [known, late] = await claimTwo();
-  const other = new Attempt(known, 'w-1');
+  const other = new Attempt(known, home);
   running.add(other);
   await cancelJob(db.installation, late.id);
   await watch.start();
@@ -44,7 +46,7 @@ test('reaches its handler when that begins', async () => {
     const [row] = await db.sql('SELECT progress FROM jobs WHERE id = $1', [known.id]);
     return row?.progress === 50;
   });
-  const attempt = new Attempt(late, 'w-1');
+  const attempt = new Attempt(late, home);
   running.add(attempt);
   await eventually('it is aborted', () => attempt.signal.aborted);
   expect(other.signal.aborted).toBe(false);

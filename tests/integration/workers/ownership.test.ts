@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createClient, type Client } from '../../../shared/client/create-client.js';
-import { complete, retry } from '../../../shared/jobs/outcome.js';
+import type { ClaimedJob } from '../../../shared/jobs/claimed-job.js';
+import { complete, release, retry } from '../../../shared/jobs/outcome.js';
 import { claimJobs } from '../../../shared/jobs/claim-jobs.js';
 import { claimReady } from '../../../shared/jobs/claim-ready.js';
 import { rescueJobs } from '../../../shared/jobs/rescue-jobs.js';
@@ -49,6 +50,16 @@ const submitSql = async (columns = '', values = '') =>
   )[0]!.id;
 const claim = (ids: number[], workerId = 'w-1', batchNo = 1) =>
   claimJobs(db.installation.db, ids, request(workerId, batchNo));
+/** Of worker w-1, which knows of no claim. */
+const createClaimer = (unsettled: readonly ClaimedJob[] = []) =>
+  new Claimer({
+    installation: db.installation,
+    workerId: 'w-1',
+    jobTypes: ['held'],
+    ledger: new ClaimLedger(),
+    running: new RunningAttempts(),
+    unsettledJobs: () => unsettled,
+  });
 const end = { durationMs: 1, logs: [] };
 const settle = async (workerId: string, ...outcomes: ReturnType<typeof complete>[]) => {
   const options = { finishedBatches: [], isDeadLetterEnabled: true, maxResultBytes: 1_000 };
@@ -135,14 +146,7 @@ describe('a claim', () => {
 
   test('leaves out a row that somebody holds, and takes the rest of the batch', async () => {
     const ids = [await submitSql(), await submitSql(), await submitSql()];
-    const claimer = new Claimer({
-      installation: db.installation,
-      workerId: 'w-1',
-      jobTypes: ['held'],
-      ledger: new ClaimLedger(),
-      running: new RunningAttempts(),
-      unsettledJobIds: () => [],
-    });
+    const claimer = createClaimer();
     await db.installation.db.transaction(async (tx) => {
       await tx.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [ids[1]]);
       expect((await claimer.claim(ids)).jobs.map(({ id }) => id)).toEqual([ids[0], ids[2]]);
@@ -152,18 +156,25 @@ describe('a claim', () => {
   test('whose reply was lost is found and released without a charge', async () => {
     const id = await submitSql();
     await claim([id], 'w-1', 77);
-    const claimer = new Claimer({
-      installation: db.installation,
-      workerId: 'w-1',
-      jobTypes: ['held'],
-      ledger: new ClaimLedger(),
-      running: new RunningAttempts(),
-      unsettledJobIds: () => [],
-    });
+    const claimer = createClaimer();
     await claimer.reconcile();
     expect(await row(id)).toMatchObject({ status: 'pending', attempt: 1, retry_count: 0 });
     expect(await attempts(id)).toEqual([[1, 'released', 'w-1']]);
     expect(await db.sql('SELECT 1 FROM claim_batches')).toEqual([]);
+  });
+
+  test('is released also while an older attempt of its job waits to be recorded', async () => {
+    const id = await submitSql();
+    const [first] = await claim([id], 'w-1', 1);
+    await settle('w-1', release({ ...end, job: first! }, 'for the test'));
+    await claim([id], 'w-1', 77);
+    const claimer = createClaimer([first!]);
+    await claimer.reconcile();
+    expect(await row(id)).toMatchObject({ status: 'pending', attempt: 2 });
+    expect(await attempts(id)).toEqual([
+      [1, 'released', 'w-1'],
+      [2, 'released', 'w-1'],
+    ]);
   });
 });
 

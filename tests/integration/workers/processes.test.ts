@@ -25,9 +25,9 @@ afterAll(async () => {
   await db.close();
 });
 
-/** A patient one is not declared dead on a machine that is merely slow. */
-async function startWorker({ isPatient = false } = {}): Promise<ForkedProcess> {
-  const started = await forkWorker('worker-process', db, isPatient ? { DEAD_AFTER_MS: '30000' } : {});
+/** A machine that is merely slow does not look like the death of one with patience; where a test waits for a death, less will do. */
+async function startWorker({ deadAfterMs = 1_000 } = {}): Promise<ForkedProcess> {
+  const started = await forkWorker('worker-process', db, { DEAD_AFTER_MS: `${deadAfterMs}` });
   processes.push(started);
   return started;
 }
@@ -48,10 +48,10 @@ const attempts = async (id: number) =>
 
 describe('a worker process', () => {
   test('that is killed has its jobs run elsewhere; the attempt is on record as lost', async () => {
-    const first = await startWorker();
+    const first = await startWorker({ deadAfterMs: 4_000 });
     const id = await submit('forever');
     await running(id);
-    const second = await startWorker();
+    const second = await startWorker({ deadAfterMs: 4_000 });
     first.child.kill('SIGKILL');
     await running(id, first.id);
     expect(await attempts(id)).toEqual([[1, 'lost', first.id]]);
@@ -81,7 +81,7 @@ describe('a worker process', () => {
   });
 
   test('whose event loop is blocked is busy, not dead', async () => {
-    const { id: workerId } = await startWorker({ isPatient: true });
+    const { id: workerId } = await startWorker({ deadAfterMs: 30_000 });
     const id = await submit('block', { ms: 3_000 });
     await running(id);
     await eventually(
@@ -92,7 +92,7 @@ describe('a worker process', () => {
   });
 
   test('that never yields although its job is over its timeout is ended: that job timed out, its neighbours are released', async () => {
-    const { child, id: workerId } = await startWorker({ isPatient: true });
+    const { child, id: workerId } = await startWorker({ deadAfterMs: 30_000 });
     const ended = once(child, 'exit');
     const neighbour = await submit('forever');
     await running(neighbour);
@@ -108,12 +108,12 @@ describe('a worker process', () => {
     ]);
     // Or the next worker would have to be ended too.
     await db.sql('DELETE FROM jobs WHERE id = $1', [id]);
-    const { id: next } = await startWorker({ isPatient: true });
+    const { id: next } = await startWorker({ deadAfterMs: 30_000 });
     expect(await running(neighbour)).toMatchObject({ worker_id: next });
   });
 
   test('that never yields in the last attempt of a job leaves a dead letter, and frees what depends on it', async () => {
-    const { child } = await startWorker({ isPatient: true });
+    const { child } = await startWorker({ deadAfterMs: 30_000 });
     const ended = once(child, 'exit');
     const id = await submit('block', { ms: 60_000, after: 50 }, 300);
     await db.sql('UPDATE jobs SET max_retries = 0');

@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
+import { renderConfigurationPage } from '../../../config/configuration-page.js';
 import { renderEnvExample } from '../../../config/env-example.js';
 import { SECTIONS, VARIABLE_NAMES, VARIABLES } from '../../../config/env-schema.js';
 import { loadConfig } from '../../../config/load-config.js';
@@ -9,8 +10,13 @@ import { packageRoot } from '../../../shared/package-root.js';
 
 const uncommented = renderEnvExample().replace(/^#(?=[A-Z_]+=)/gm, '');
 
-test('.env.example is what the schema says; else run `npx tsx config/write-env-example.ts`', () => {
+test('.env.example is what the schema says; else run `npx tsx config/write-pages.ts`', () => {
   expect(readFileSync(join(packageRoot, '.env.example'), 'utf8')).toBe(renderEnvExample());
+});
+
+test('docs/configuration.md is what the schema says; else run `npx tsx config/write-pages.ts`', () => {
+  const page = readFileSync(join(packageRoot, 'docs', 'configuration.md'), 'utf8');
+  expect(page).toBe(renderConfigurationPage());
 });
 
 test('it lists every variable once', () => {

@@ -33,7 +33,7 @@ test('an empty environment gives the documented defaults', () => {
     },
     redis: { url: 'redis://localhost:6379/0' },
     redisPrefix: 'job:',
-    api: { host: '127.0.0.1', port: 3000, bodyLimit: 1_048_576 },
+    api: { host: '127.0.0.1', port: 3000, bodyLimit: 1_048_576, auth: 'auto', rateLimit: null },
     metrics: { host: '127.0.0.1', port: 9090 },
     log: { level: 'info', format: 'auto' },
     worker: {
@@ -54,6 +54,12 @@ test('an empty environment gives the documented defaults', () => {
   });
 });
 
+test('a rate limit counts requests of a second or a minute', () => {
+  expect(loadConfig({ API_RATE_LIMIT: '100/s' }).api.rateLimit).toEqual({ max: 100, windowMs: 1_000 });
+  expect(loadConfig({ API_RATE_LIMIT: '6000/min' }).api.rateLimit).toEqual({ max: 6_000, windowMs: 60_000 });
+  expect(loadConfig({ API_RATE_LIMIT: 'OFF' }).api.rateLimit).toBeNull();
+});
+
 test('a variable that is empty, or blank, counts as unset', () => {
   expect(loadConfig({ API_PORT: '', DATABASE_URL: ' ', REDIS_URL_FILE: '' })).toEqual(loadConfig({}));
 });
@@ -69,6 +75,9 @@ describe('a bad value is named with what it should be', () => {
     ['JOB_DEFAULT_TIMEOUT', '3000000000', 'must be a whole number from 1 to 2147483647'],
     ['JOB_RETRY_BACKOFF_MULTIPLIER', '0.5', 'must be a number from 1 to 100'],
     ['JOB_DLQ_ENABLED', 'yep', 'must be true or false'],
+    ['API_AUTH', 'none', 'must be one of auto, required, off (it is "none")'],
+    ['API_RATE_LIMIT', '100', 'must be like 100/s or 6000/min, or off (it is "100")'],
+    ['API_RATE_LIMIT', '0/s', 'must be like 100/s or 6000/min, or off'],
     ['API_PORT', '65536', 'must be a whole number from 0 to 65535'],
     ['METRICS_PORT', 'none', 'must be a port from 0 to 65535, or off'],
     ['LOG_LEVEL', 'loud', 'must be one of error, warn, info, debug'],

@@ -71,9 +71,47 @@ test('workers, rescues, lost ownership, leadership and sweeps are told', () => {
   expect(levels()).toEqual(['warn', 'warn', 'warn', 'info', 'info', 'info', 'warn']);
 });
 
+test('replays and discards of dead letters are told with who asked and the first ids', () => {
+  events.emit('deadLetterReplayed', { ids: [1, 2, 3, 4, 5, 6], by: 'ann' });
+  events.emit('deadLetterDiscarded', { ids: [7], by: null });
+  expect(lines).toEqual([
+    {
+      level: 'info',
+      message: 'dead letters were replayed',
+      fields: { by: 'ann', count: 6, deadLetterIds: [1, 2, 3, 4, 5] },
+    },
+    {
+      level: 'info',
+      message: 'dead letters were discarded',
+      fields: { by: null, count: 1, deadLetterIds: [7] },
+    },
+  ]);
+});
+
 test('nothing is told after it was stopped', () => {
   stop();
   events.emit('workerDied', { workerId: 'w' });
   expect(lines).toEqual([]);
   expect(events.eventNames()).toEqual([]);
+});
+
+test('who may call the API changes with a line each', () => {
+  events.emit('keyCreated', { id: 1, name: 'ops', role: 'admin' });
+  events.emit('keyRevoked', { id: 1, name: 'ops' });
+  expect(levels()).toEqual(['info', 'info']);
+  expect(lines[0]?.fields).toEqual({ id: 1, name: 'ops', role: 'admin' });
+});
+
+test('fire times missed in an outage are a line now and then, a schedule that cannot fire is one each', () => {
+  const missed = { schedule: 's', missed: 6, from: new Date(0), until: new Date(1) };
+  for (let n = 0; n < 1_000; n++) events.emit('scheduleMisfired', missed);
+  nowMs = 10_000;
+  events.emit('scheduleMisfired', missed);
+  expect(lines.map(({ fields }) => fields?.count)).toEqual([6, 6_000]);
+  events.emit('scheduleFailed', { schedule: 'a', error: 'nonsense' });
+  events.emit('scheduleFailed', { schedule: 'b', error: 'nonsense' });
+  expect(lines.slice(2)).toMatchObject([
+    { level: 'warn', fields: { schedule: 'a', error: 'nonsense' } },
+    { level: 'warn', fields: { schedule: 'b' } },
+  ]);
 });

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { DepthReading } from '../../../shared/observe/depth-gauges.js';
 import { createEventHub, type EventHub } from '../../../shared/observe/events.js';
 import { childrenOf } from '../../../shared/observe/metric-children.js';
 import { createMetrics, type Metrics } from '../../../shared/observe/metrics.js';
@@ -85,6 +86,25 @@ describe('what happens is counted:', () => {
     }
   });
 
+  test('fire times of schedules, by what became of them, and how late they are', async () => {
+    const fireAt = new Date();
+    events.emit('scheduleFired', [
+      { schedule: 's', jobId: 1, fireAt, outcome: 'fired' },
+      { schedule: 's', jobId: 2, fireAt, outcome: 'fired' },
+      { schedule: 's', jobId: null, fireAt, outcome: 'skipped_overlap' },
+    ]);
+    events.emit('scheduleMisfired', { schedule: 's', missed: 60, from: fireAt, until: fireAt });
+    events.emit('scheduleFailed', { schedule: 's', error: 'nonsense' });
+    events.emit('schedulesWatched', { lagMs: 2_500 });
+    expect(await valueOf('schedule_fires_total{schedule="s",outcome="fired"}')).toBe(2);
+    expect(await valueOf('schedule_fires_total{schedule="s",outcome="skipped_overlap"}')).toBe(1);
+    expect(await valueOf('schedule_fires_total{schedule="s",outcome="misfired"}')).toBe(60);
+    expect(await valueOf('schedule_failures_total')).toBe(1);
+    expect(await valueOf('schedule_lag_seconds')).toBe(2.5);
+    events.emit('leadershipLost', { reason: 'stopping' });
+    expect(await valueOf('schedule_lag_seconds')).toBe(0);
+  });
+
   test('Redis away and back, leading and not', async () => {
     events.emit('redisAway', { error: new Error('away') });
     events.emit('leading', { term: 7 });
@@ -110,24 +130,70 @@ describe('what happens is counted:', () => {
 });
 
 describe('the gauges of PostgreSQL', () => {
+  const worker = { workerId: 'w1', isAlive: true, running: 2, slots: 5 };
+  const reading: DepthReading = {
+    depths: { pending: 3 },
+    oldestReady: [{ queue: 'q', seconds: 9 }],
+    workers: [worker],
+    hasLeader: true,
+    longestTransactionSeconds: 12.5,
+    tables: [{ table: 'jobs', bytes: 8_192, deadRows: 7 }],
+  };
+
   test('show the last reading and nothing of the one before', async () => {
-    const reading = { depths: { pending: 3 }, oldestReady: [{ queue: 'q', seconds: 9 }] };
-    metrics.readDepthsFrom(async () => ({ ...reading, workers: [{ workerId: 'w1', isAlive: true }] }));
+    metrics.readDepthsFrom(async () => reading);
     expect(await valueOf('worker_alive_gauge{worker_id="w1"}')).toBe(1);
-    metrics.readDepthsFrom(async () => ({ ...reading, workers: [{ workerId: 'w2', isAlive: false }] }));
+    metrics.readDepthsFrom(async () => ({ ...reading, workers: [{ ...worker, workerId: 'w2' }] }));
     expect(await valueOf('worker_alive_gauge{worker_id="w1"}')).toBeUndefined();
-    expect(await valueOf('worker_alive_gauge{worker_id="w2"}')).toBe(0);
-    expect(await valueOf('queue_depth_gauge{status="pending"}')).toBe(3);
-    expect(await valueOf('queue_oldest_ready_seconds{queue="q"}')).toBe(9);
-    expect(await valueOf('postgres_up_gauge')).toBe(1);
+    const values = {
+      'worker_alive_gauge{worker_id="w2"}': 1,
+      'worker_running_gauge{worker_id="w2"}': 2,
+      'worker_slots_gauge{worker_id="w2"}': 5,
+      'queue_depth_gauge{status="pending"}': 3,
+      'queue_oldest_ready_seconds{queue="q"}': 9,
+      coordinator_alive_gauge: 1,
+      postgres_longest_transaction_seconds: 12.5,
+      'postgres_table_bytes{table="jobs"}': 8_192,
+      'postgres_table_dead_rows{table="jobs"}': 7,
+      postgres_up_gauge: 1,
+    };
+    for (const [series, value] of Object.entries(values)) {
+      expect([series, await valueOf(series)]).toEqual([series, value]);
+    }
   });
 
-  test('vanish, rather than grow stale, when it cannot be read', async () => {
-    metrics.readDepthsFrom(async () => ({ depths: { pending: 3 }, oldestReady: [], workers: [] }));
-    await metrics.text();
+  test('show a worker that died as 0, and no slots of it', async () => {
+    metrics.readDepthsFrom(async () => ({ ...reading, workers: [{ ...worker, isAlive: false }] }));
+    expect(await valueOf('worker_alive_gauge{worker_id="w1"}')).toBe(0);
+    expect(await valueOf('worker_slots_gauge{worker_id="w1"}')).toBeUndefined();
+    expect(await valueOf('worker_running_gauge{worker_id="w1"}')).toBeUndefined();
+  });
+
+  test('show 0 while nobody leads', async () => {
+    metrics.readDepthsFrom(async () => ({ ...reading, hasLeader: false }));
+    expect(await valueOf('coordinator_alive_gauge')).toBe(0);
+  });
+
+  test('are not there, rather than stale or 0, when PostgreSQL cannot be read or was not asked', async () => {
+    const gauges = [
+      'queue_depth_gauge{status="pending"}',
+      'queue_oldest_ready_seconds{queue="q"}',
+      'worker_alive_gauge{worker_id="w1"}',
+      'worker_slots_gauge{worker_id="w1"}',
+      'coordinator_alive_gauge',
+      'postgres_longest_transaction_seconds',
+      'postgres_table_bytes{table="jobs"}',
+    ];
+    const shown = async () => {
+      const values = await Promise.all(gauges.map(valueOf));
+      return gauges.filter((_, index) => values[index] !== undefined);
+    };
+    expect(await shown()).toEqual([]);
+    metrics.readDepthsFrom(async () => reading);
+    expect(await shown()).toEqual(gauges);
     metrics.readDepthsFrom(() => Promise.reject(new Error('away')));
     expect(await valueOf('postgres_up_gauge')).toBe(0);
-    expect(await valueOf('queue_depth_gauge{status="pending"}')).toBeUndefined();
+    expect(await shown()).toEqual([]);
   });
 });
 
