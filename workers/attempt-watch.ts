@@ -1,17 +1,20 @@
 import { forgetCancelRequests, readCancelRequests } from '../shared/jobs/cancel-job.js';
 import { recordProgress } from '../shared/jobs/record-progress.js';
-import { createLoop, type Loop } from '../shared/time/loop.js';
+import { createLoop, UNTIL_POKED_MS, type Loop } from '../shared/time/loop.js';
 import type { Installation } from '../shared/installation.js';
 import type { RunningAttempts } from './running-attempts.js';
 
 const INTERVAL_MS = 500;
 
-/** Twice a second, while something runs: aborts what was cancelled and writes the progress that was reported. */
+/**
+ * Twice a second, while the process is busy: aborts what was cancelled and writes the progress that was reported. It must be
+ * poked when the process becomes busy.
+ */
 export function createAttemptWatch(
   installation: Installation,
   workerId: string,
   running: RunningAttempts,
-  graceMs: number,
+  { graceMs, isBusy }: { readonly graceMs: number; readonly isBusy: () => boolean },
 ): Loop {
   /** A request for an attempt that is not known yet stays: its claim has committed, and its reply is on the way. */
   async function deliverCancels(): Promise<void> {
@@ -20,14 +23,14 @@ export function createAttemptWatch(
       const attempted = running.find({ id: jobId, attempt });
       attempted?.abort('cancelled', graceMs);
       // One that has not begun never will.
-      const expected = running.findExpected({ id: jobId, attempt });
-      if (expected) running.takeExpected(expected);
-      return attempted !== undefined || expected !== undefined || isStale;
+      const wasExpected = running.dropExpected({ id: jobId, attempt });
+      return attempted !== undefined || wasExpected || isStale;
     });
     if (done.length > 0) await forgetCancelRequests(installation.db, workerId, done);
   }
 
   async function runOnce(): Promise<number> {
+    if (!isBusy()) return UNTIL_POKED_MS;
     if (running.size === 0) return INTERVAL_MS;
     await deliverCancels();
     const reports = [];

@@ -8,20 +8,23 @@
  */
 import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import pg from 'pg';
 
 /** @typedef {import('./heartbeat.js').HeartbeatThreadData} HeartbeatThreadData */
 const LAST_WORD_MS = 3_000;
+/** While attempts run. */
+const WATCH_MS = 250;
 const data = /** @type {HeartbeatThreadData} */ (workerData);
 const board = new Float64Array(data.boardMemory);
 
-/** @type {pg.Client | undefined} */
+/** @type {import('pg').Client | undefined} */
 let client;
 let isBeating = false;
 
 const monotonicMs = () => Number(process.hrtime.bigint() / 1000n) / 1000;
 
 async function connect() {
+  // Loaded when it is needed: registering counted as the first beat, and a process that starts has other things to do.
+  const { default: pg } = await import('pg');
   const connection = new pg.Client({ ...data.connection, query_timeout: data.beatTimeoutMs });
   connection.on('error', () => {
     client = undefined;
@@ -36,7 +39,7 @@ async function beat() {
   try {
     client ??= await connect();
     const { rowCount } = await client.query(data.beatSql, [data.workerId]);
-    parentPort?.postMessage(rowCount === 1 ? 'beat' : 'dead');
+    if (rowCount === 0) parentPort?.postMessage('dead');
   } catch {
     // PostgreSQL is away: the next beat connects again. Nobody is declared dead for that, see declareDeadWorkers.
     client?.end().catch(() => undefined);
@@ -78,7 +81,7 @@ function watchEventLoop() {
  * @param {number} stoodMs
  */
 async function endProcess({ jobId, attempt }, stoodMs) {
-  for (const timer of timers) clearInterval(timer);
+  stopTimers();
   const who = jobId === 0 ? 'one of several jobs' : `job ${jobId} (attempt ${attempt})`;
   const what = `${who} is over its timeout and has blocked the event loop for ${stoodMs} ms; ending the process`;
   writeSync(2, `holdfast: ${what}\n`);
@@ -110,11 +113,27 @@ async function recordEnd(jobId, attempt) {
   ]);
 }
 
-const timers = [setInterval(beat, data.intervalMs), setInterval(watchEventLoop, 250)];
-parentPort?.on('message', async () => {
-  for (const timer of timers) clearInterval(timer);
+const beating = setInterval(beat, data.intervalMs);
+/** @type {NodeJS.Timeout | undefined} */
+let watching;
+
+function stopTimers() {
+  clearInterval(beating);
+  clearInterval(watching);
+}
+
+async function endThread() {
+  stopTimers();
   await client?.end().catch(() => undefined);
   // Ends this thread alone, also while a connection is still being made.
   process.exit();
-});
-void beat();
+}
+
+/** @param {'watch' | 'rest' | 'stop'} order */
+function obey(order) {
+  clearInterval(watching);
+  if (order === 'watch') watching = setInterval(watchEventLoop, WATCH_MS);
+  else if (order === 'stop') void endThread();
+}
+
+parentPort?.on('message', obey);

@@ -40,12 +40,24 @@ export interface HeartbeatOptions {
 const THREAD_FILE = fileURLToPath(new URL('./heartbeat-thread.js', import.meta.url));
 const STUCK_AFTER_MS = 1_000;
 
+export interface Heartbeat extends Service {
+  /** Whether attempts run, so that somebody must see to it that the event loop turns. */
+  watch(isBusy: boolean): void;
+}
+
 /** Beats from a thread of its own, which also ends the process when a job blocks it beyond its timeout. */
-export function createHeartbeat(options: HeartbeatOptions): Service {
+export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
   let thread: Thread | undefined;
+  let isWatching = false;
+
+  function watch(isBusy: boolean): void {
+    isWatching = isBusy;
+    thread?.postMessage(isBusy ? 'watch' : 'rest');
+  }
 
   return {
     name: 'heartbeat',
+    watch,
     async start() {
       const { connection, workerId, intervalMs, graceMs, policies, isDeadLetterEnabled } = options;
       const workerData: HeartbeatThreadData = {
@@ -64,6 +76,7 @@ export function createHeartbeat(options: HeartbeatOptions): Service {
       };
       const started = new Thread(THREAD_FILE, { workerData });
       thread = started;
+      watch(isWatching);
       started.on('message', (message) => {
         if (message === 'dead') options.onDead();
       });

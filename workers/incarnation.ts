@@ -63,19 +63,26 @@ export class Incarnation implements Service {
       maxWaiting: maxUnsettled,
     });
     this.consumers = this.createConsumers();
+    const heartbeat = createHeartbeat({
+      connection: installation.db.connectionConfig,
+      workerId,
+      intervalMs: settings.heartbeatIntervalMs,
+      graceMs,
+      running,
+      policies: typePolicies(retryPolicies(settings)),
+      isDeadLetterEnabled,
+      onDead,
+    });
+    const turns = createEventLoopTurns(running, graceMs, (isBusy) => {
+      heartbeat.watch(isBusy);
+      if (isBusy) attemptWatch.poke();
+    });
+    const isBusy = () => turns.isBusy;
+    const attemptWatch = createAttemptWatch(installation, workerId, running, { graceMs, isBusy });
     this.upkeep = composeServices('upkeep', [
-      createEventLoopTurns(running, graceMs),
-      createHeartbeat({
-        connection: installation.db.connectionConfig,
-        workerId,
-        intervalMs: settings.heartbeatIntervalMs,
-        graceMs,
-        running,
-        policies: typePolicies(retryPolicies(settings)),
-        isDeadLetterEnabled,
-        onDead,
-      }),
-      createAttemptWatch(installation, workerId, running, graceMs),
+      turns,
+      heartbeat,
+      attemptWatch,
       createLoop({
         name: 'reconcile',
         runOnce: async () => {

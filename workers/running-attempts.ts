@@ -48,10 +48,11 @@ export class RunningAttempts {
     return isExpected;
   }
 
-  /** Of what was claimed and has not begun. */
-  findExpected(wanted: { id: number; attempt: number }): ClaimedJob | undefined {
-    for (const job of this.expected) if (job.id === wanted.id && job.attempt === wanted.attempt) return job;
-    return undefined;
+  /** Makes what was claimed and has not begun void. False: it is not among what is expected. */
+  dropExpected(wanted: { id: number; attempt: number }): boolean {
+    for (const job of this.expected)
+      if (job.id === wanted.id && job.attempt === wanted.attempt) return this.takeExpected(job);
+    return false;
   }
 
   /** Nothing may begin any more: what was claimed is no longer ours. */

@@ -31,11 +31,12 @@ async function submitPlain(installation: Installation, jobs: readonly NewJob[]):
   const inserted = await insertPlain(db, jobs, settings).catch((error: unknown) => {
     throw describeFailure(error);
   });
-  events.emit('submitted', jobs.map(describeSubmitted));
+  // A worker may be waiting for it; whoever counts can wait.
   void dispatchJobs(
     installation,
     inserted.filter((job) => job.isReady),
   );
+  events.emit('submitted', jobs.map(describeSubmitted));
   return inserted.map(({ id, createdAt }) => ({ id, createdAt, isExisting: false, wasReplaced: false }));
 }
 

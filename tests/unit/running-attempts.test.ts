@@ -14,14 +14,16 @@ test('a suspect counts from its claim on: no other one is claimed while it waits
   expect(running.hasSuspect).toBe(false);
 });
 
-test('what is expected is known by its id, and begins once at most', () => {
+test('what is expected begins once at most, and not after it was dropped by its id', () => {
   const running = new RunningAttempts();
-  const job = jobOf(7);
+  const [job, other] = [jobOf(7), jobOf(8)];
   running.expect(job);
-  expect(running.jobs()).toEqual([job]);
-  expect(running.findExpected({ id: 7, attempt: 1 })).toBe(job);
-  expect(running.findExpected({ id: 7, attempt: 2 })).toBeUndefined();
+  running.expect(other);
+  expect(running.jobs()).toEqual([job, other]);
   expect([running.takeExpected(job), running.takeExpected(job)]).toEqual([true, false]);
+  expect(running.dropExpected({ id: 8, attempt: 2 })).toBe(false);
+  expect(running.dropExpected({ id: 8, attempt: 1 })).toBe(true);
+  expect(running.takeExpected(other)).toBe(false);
   expect(running.jobs()).toEqual([]);
 });
 

@@ -12,7 +12,7 @@ import { createTestInstallation } from '../../support/test-installation.js';
 /** A cancel that comes while the worker's claim has committed, but has not been answered. */
 const db = await createTestInstallation({ redis: false });
 const running = new RunningAttempts();
-const watch = createAttemptWatch(db.installation, 'w-1', running, 5_000);
+const watch = createAttemptWatch(db.installation, 'w-1', running, { graceMs: 5_000, isBusy: () => true });
 afterEach(() => watch.stop());
 afterAll(() => db.close());
 
