@@ -1,13 +1,14 @@
 import { lockTimeout } from '../postgres/lock-timeout.js';
 import { toNumberArray } from '../postgres/number-array.js';
-import type { QueryTarget } from '../postgres/query-target.js';
+import type { OwnTarget } from '../postgres/query-target.js';
 import {
-  asClaimed,
   CLAIM_ASSIGNMENTS,
   CLAIMED_COLUMNS,
   RECORD_BATCH,
   WORKER_IS_ALIVE,
+  toClaimed,
   type ClaimedJob,
+  type ClaimedRow,
 } from './claimed-job.js';
 import { SUSPECT_AFTER_LOSSES } from './job-state.js';
 
@@ -40,12 +41,12 @@ const CLAIM_JOBS = `
 
 /** Claims those of `ids` that are pending, ready and of a type the worker knows. @throws PostgresError */
 export async function claimJobs(
-  target: QueryTarget,
+  target: OwnTarget,
   ids: readonly number[],
   request: ClaimRequest,
 ): Promise<ClaimedJob[]> {
   const { workerId, batchNo, jobTypes, mayClaimSuspect } = request;
-  const { rows } = await target.query(CLAIM_JOBS, [
+  const rows = await target.queryArrays<ClaimedRow>(CLAIM_JOBS, [
     workerId,
     toNumberArray(ids),
     jobTypes,
@@ -53,5 +54,5 @@ export async function claimJobs(
     SUSPECT_AFTER_LOSSES,
     mayClaimSuspect,
   ]);
-  return asClaimed(rows as object[], batchNo);
+  return rows.map((row) => toClaimed(row, batchNo));
 }

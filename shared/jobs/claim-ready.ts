@@ -1,12 +1,13 @@
 import type { Database } from '../postgres/create-database.js';
 import type { ClaimRequest } from './claim-jobs.js';
 import {
-  asClaimed,
   CLAIM_ASSIGNMENTS,
   CLAIMED_COLUMNS,
   RECORD_BATCH,
   WORKER_IS_ALIVE,
+  toClaimed,
   type ClaimedJob,
+  type ClaimedRow,
 } from './claimed-job.js';
 import { SUSPECT_AFTER_LOSSES } from './job-state.js';
 
@@ -64,6 +65,6 @@ export async function claimReady(
     search.count,
     search.readyForMs,
   ];
-  const { rows } = await db.query(CLAIM_READY, values);
-  return asClaimed(rows, batchNo);
+  const rows = await db.queryArrays<ClaimedRow>(CLAIM_READY, values);
+  return rows.map((row) => toClaimed(row, batchNo));
 }

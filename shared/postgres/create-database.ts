@@ -3,7 +3,7 @@ import pg from 'pg';
 import { createConnectionPool } from './connection-pool.js';
 import { KeptPlans } from './kept-plans.js';
 import { PostgresError } from './postgres-error.js';
-import type { QueryTarget } from './query-target.js';
+import type { OwnTarget } from './query-target.js';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
@@ -19,13 +19,13 @@ export interface DatabaseOptions {
 }
 
 /** A pool of connections to PostgreSQL. Every statement that fails throws a PostgresError. */
-export interface Database extends QueryTarget {
+export interface Database extends OwnTarget {
   query<Row = Record<string, unknown>>(
     text: string,
     values?: unknown[],
   ): Promise<{ rows: Row[]; rowCount: number | null }>;
   /** Runs `work` between BEGIN and COMMIT; rolls back when it throws. */
-  transaction<T>(work: (tx: QueryTarget) => Promise<T>): Promise<T>;
+  transaction<T>(work: (tx: OwnTarget) => Promise<T>): Promise<T>;
   /** A connection of its own, outside the pool, for LISTEN. The signal ends it at once, whatever it does. */
   connectDirectly(signal: AbortSignal): Promise<pg.Client>;
   /** For a thread that makes its own connection. */
@@ -69,7 +69,9 @@ function connectionConfig(options: DatabaseOptions): pg.ClientConfig {
 }
 
 /** A host that vanishes in the middle of a transaction must not hold its locks until TCP gives up, hours later. */
-const BEGIN = `BEGIN; SET LOCAL idle_in_transaction_session_timeout = '1min'`;
+const BEGIN = { text: `BEGIN; SET LOCAL idle_in_transaction_session_timeout = '1min'` };
+const COMMIT = { text: 'COMMIT' };
+const ROLLBACK = { text: 'ROLLBACK' };
 
 export function createDatabase(options: DatabaseOptions): Database {
   const { poolSize = 10, schema = 'public' } = options;
@@ -79,27 +81,37 @@ export function createDatabase(options: DatabaseOptions): Database {
     plans.adopt(client),
   );
 
-  const run = (client: pg.PoolClient, text: string, values?: unknown[], mayCommit = true) =>
-    plans.run(client, text, values).catch((error: unknown) => {
+  const run = (client: pg.PoolClient, statement: pg.QueryConfig<unknown[]>, mayCommit = true) =>
+    plans.run(client, statement).catch((error: unknown) => {
       throw new PostgresError(error, mayCommit);
     });
+
+  function targetOn(client: pg.PoolClient, mayCommit: boolean): OwnTarget {
+    return {
+      query: (text, values = []) => run(client, { text, values }, mayCommit),
+      async queryArrays<Row>(text: string, values: unknown[]) {
+        const statement: pg.QueryArrayConfig<unknown[]> = { text, values, rowMode: 'array' };
+        return (await run(client, statement, mayCommit)).rows as Row[];
+      },
+    };
+  }
 
   return {
     connectionConfig: config,
     poolSize,
     schema,
-    query: <Row>(text: string, values?: unknown[]) =>
-      withClient((client) => run(client, text, values) as Promise<{ rows: Row[]; rowCount: number | null }>),
+    query: (text, values) => withClient((client) => targetOn(client, true).query(text, values)),
+    queryArrays: (text, values) => withClient((client) => targetOn(client, true).queryArrays(text, values)),
     transaction: (work) =>
       withClient(async (client) => {
         // Whatever breaks before COMMIT is sent has stored nothing.
-        await run(client, BEGIN, [], false);
+        await run(client, BEGIN, false);
         try {
-          const result = await work({ query: (text, values) => run(client, text, values, false) });
-          await run(client, 'COMMIT');
+          const result = await work(targetOn(client, false));
+          await run(client, COMMIT);
           return result;
         } catch (error) {
-          await run(client, 'ROLLBACK').catch(() => undefined);
+          await run(client, ROLLBACK).catch(() => undefined);
           throw error;
         }
       }),

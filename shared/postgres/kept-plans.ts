@@ -46,15 +46,15 @@ export class KeptPlans {
   }
 
   /** Statements without parameters are not kept: BEGIN, COMMIT, and what is run once. */
-  async run(client: pg.ClientBase, text: string, values?: unknown[]): Promise<pg.QueryResult> {
-    if (!values?.length || !this.owned.has(client)) return client.query(text, values);
+  async run(client: pg.ClientBase, statement: pg.QueryConfig<unknown[]>): Promise<pg.QueryResult> {
+    if (!statement.values?.length || !this.owned.has(client)) return client.query(statement);
     try {
-      return await client.query({ name: nameOf(text), text, values });
+      return await client.query({ ...statement, name: nameOf(statement.text) });
     } catch (error) {
       if (!LOST_PLAN.includes((error as { code?: string }).code ?? '')) throw error;
       this.owned.delete(client);
       // It was refused before anything of it was done; in a transaction everything is, from there on.
-      return client.query(text, values).catch((again: unknown) => {
+      return client.query(statement).catch((again: unknown) => {
         throw (again as { code?: string }).code === IN_FAILED_TRANSACTION ? error : again;
       });
     }

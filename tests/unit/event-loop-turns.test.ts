@@ -4,8 +4,8 @@ import { Attempt } from '../../workers/attempt.js';
 import { createEventLoopTurns } from '../../workers/event-loop-turns.js';
 import { RunningAttempts } from '../../workers/running-attempts.js';
 
-beforeEach(() => jest.useFakeTimers());
-afterEach(() => jest.useRealTimers());
+beforeEach(() => void jest.useFakeTimers());
+afterEach(() => void jest.useRealTimers());
 
 const REST_AFTER_MS = 1_000;
 const job = { id: 1, attempt: 1, timeoutMs: 60_000, lostCount: 0 } as ClaimedJob;

@@ -56,7 +56,7 @@ function timed({ db: real, ...rest }: Installation): { installation: Installatio
     ...real,
     query: (text, values) => time(() => real.query(text, values)),
     transaction: (act) =>
-      real.transaction((tx) => act({ query: (text, values) => time(() => tx.query(text, values)) })),
+      real.transaction((tx) => act({ ...tx, query: (text, values) => time(() => tx.query(text, values)) })),
   };
   return { installation: { ...rest, db: timedDb }, slowestMs: () => slowest };
 }
