@@ -1,6 +1,5 @@
 import { createClient, type Client } from '../shared/client/create-client.js';
 import { openInstallation, type Installation } from '../shared/installation.js';
-import { markEpoch } from '../shared/redis/lane-contents.js';
 import type { Servers } from '../servers/start-servers.js';
 import { Coordinator } from '../workers/coordinator/coordinator.js';
 import { startBenchServers } from './bench-servers.js';
@@ -27,8 +26,6 @@ export async function emptyInstallation({ db, lanes }: Installation): Promise<vo
   if (!lanes) return;
   const keys = await lanes.connection.keys(`${lanes.keys('default').base}*`);
   if (keys.length > 0) await lanes.connection.unlink(...keys);
-  // As in any installation that has run for a while: Redis is known to hold what it should.
-  await markEpoch(lanes, 'default');
 }
 
 /** Runs `work` in a Holdfast on servers of its own. */

@@ -1,28 +1,18 @@
 import type { Installation } from '../installation.js';
-import {
-  dropFromLane,
-  hasEpoch,
-  readLaneFront,
-  readOwners,
-  removePresent,
-  toIds,
-} from '../redis/lane-contents.js';
+import { readKnowledge, readOwners, removePresent, toIds } from '../redis/lane-contents.js';
 import type { Lanes } from '../redis/lanes.js';
 import { dispatchReadyOf, pushJobs } from './dispatch-jobs.js';
 import { fillLanes } from './fill-lanes.js';
+import { findFirstValid } from './find-first-valid.js';
 import {
-  LANE_END,
   readLaneHeads,
   readLanePage,
-  readValid,
   readWatermark,
   type LanePosition,
   type ReadyFilter,
 } from './read-ready.js';
 
 const PAGE = 5_000;
-/** Entries of a lane that are looked at together, for the first that is still valid. */
-const FRONT = 500;
 /** Younger jobs may be between their COMMIT and their push. */
 const READY_FOR_MS = 2_000;
 
@@ -43,8 +33,9 @@ export async function sweepQueue(
   if (!lanes) return 0;
   await drainDeadOwners(installation, lanes, queue, liveWorkers);
   const filter: ReadyFilter = { queue, jobTypes, readyForMs: READY_FOR_MS };
-  if (!(await hasEpoch(lanes, queue))) {
-    const { pushed } = await fillLanes(installation, lanes, filter);
+  const knowledge = await readKnowledge(lanes, queue);
+  if (knowledge !== 'known') {
+    const pushed = await fillLanes(installation, lanes, filter, { isPartlyFilled: knowledge === 'partly' });
     if (pushed > 0) events.emit('swept', { queue, missing: pushed, rebuilt: true });
     return pushed;
   }
@@ -109,24 +100,4 @@ async function pushMissing(
   const missing = suspects.filter(({ id }) => ids.has(id));
   if (missing.length > 0) await pushJobs(lanes, queue, missing, 'front');
   return missing.length;
-}
-
-/** The position of the lane's first entry that is ready; entries in front of it that are not are dropped. */
-async function findFirstValid(
-  installation: Installation,
-  lanes: Lanes,
-  queue: string,
-  priority: number,
-): Promise<LanePosition> {
-  for (;;) {
-    const entries = await readLaneFront(lanes, queue, priority, FRONT);
-    const ids = toIds(entries);
-    const valid = await readValid(installation.db, queue, ids);
-    const first = entries.findIndex((entry) => valid.has(Number(entry)));
-    const invalid = first === -1 ? entries : entries.slice(0, first);
-    if (invalid.length > 0) await dropFromLane(lanes, queue, priority, invalid);
-    const position = valid.get(Number(entries[first]));
-    if (position) return position;
-    if (entries.length < FRONT) return LANE_END;
-  }
 }

@@ -49,6 +49,10 @@ export async function readLaneFront(
   return (await lanes.connection.lrange(lanes.keys(queue).lane(priority), -count, -1)).reverse();
 }
 
+/** The id that the next idle worker gets, if there is one. */
+export const readHandoff = async (lanes: Lanes, queue: string): Promise<number[]> =>
+  toIds(await lanes.connection.lrange(lanes.keys(queue).handoff, 0, -1));
+
 /** Drops entries that no worker could claim. */
 export async function dropFromLane(
   lanes: Lanes,
@@ -61,13 +65,20 @@ export async function dropFromLane(
   await pipeline.exec();
 }
 
-export async function hasEpoch(lanes: Lanes, queue: string): Promise<boolean> {
-  return (await lanes.connection.exists(lanes.keys(queue).epoch)) === 1;
+/** `unknown`: Redis forgot the queue, or it is new. `partly`: filling it was not finished. */
+export type Knowledge = 'unknown' | 'partly' | 'known';
+
+const PARTLY = 'partly';
+
+export async function readKnowledge(lanes: Lanes, queue: string): Promise<Knowledge> {
+  const epoch = await lanes.connection.get(lanes.keys(queue).epoch);
+  if (epoch === null) return 'unknown';
+  return epoch === PARTLY ? 'partly' : 'known';
 }
 
 /** Says that this Redis has been filled from PostgreSQL. */
-export async function markEpoch(lanes: Lanes, queue: string): Promise<void> {
-  await lanes.connection.set(lanes.keys(queue).epoch, Date.now());
+export async function markKnown(lanes: Lanes, queue: string, isComplete: boolean): Promise<void> {
+  await lanes.connection.set(lanes.keys(queue).epoch, isComplete ? Date.now() : PARTLY);
 }
 
 /**

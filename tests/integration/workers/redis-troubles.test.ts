@@ -3,7 +3,7 @@ import { openInstallation, type Installation } from '../../../shared/installatio
 import type { Service } from '../../../shared/lifecycle/service.js';
 import { promoteDue } from '../../../shared/jobs/promote-due.js';
 import { sweepQueue } from '../../../shared/jobs/sweep-jobs.js';
-import { hasEpoch, readOwners } from '../../../shared/redis/lane-contents.js';
+import { readKnowledge, readOwners } from '../../../shared/redis/lane-contents.js';
 import type { Lanes } from '../../../shared/redis/lanes.js';
 import { BlockingConnections } from '../../../workers/blocking-connections.js';
 import { createSweeper } from '../../../workers/coordinator/duties.js';
@@ -48,10 +48,10 @@ describeWithRedis('a sweep', () => {
     const id = await submit();
     await breakLane('default');
     await expect(sweepQueue(db.installation, 'default', null, new Set())).rejects.toThrow('WRONGTYPE');
-    expect(await hasEpoch(lanes, 'default')).toBe(false);
+    expect(await readKnowledge(lanes, 'default')).not.toBe('known');
     await mendLane('default');
     expect(await sweepQueue(db.installation, 'default', null, new Set())).toBe(1);
-    expect(await hasEpoch(lanes, 'default')).toBe(true);
+    expect(await readKnowledge(lanes, 'default')).toBe('known');
     expect(await waiting()).toEqual([String(id)]);
   });
 
