@@ -55,7 +55,6 @@ export class Consumer implements Service {
   private wasRedisAway = false;
   /** Claims in a row that got nothing but ids of types that other workers handle. */
   private foreignClaims = 0;
-  private isResting = false;
 
   constructor(private readonly options: ConsumerOptions) {
     const { installation, connections, queue } = options;
@@ -96,9 +95,9 @@ export class Consumer implements Service {
   private async step(): Promise<void> {
     const { slots, settler, claimer } = this.options;
     // Its claims bring nothing any more: what is taken now would only have to go back.
-    if (settler.isFull || claimer.isStopping) return this.rest(FULL_MS);
+    if (settler.isFull || claimer.isStopping) return this.pause.wait(FULL_MS);
     if (this.foreignClaims > 1) {
-      await this.rest(jitter(Math.min(25 * 2 ** Math.min(this.foreignClaims, 6), 1_000)));
+      await this.pause.wait(jitter(Math.min(25 * 2 ** Math.min(this.foreignClaims, 6), 1_000)));
       // Behind thousands of ids for others there may be some for us.
       await this.poll(0);
     }
@@ -136,8 +135,8 @@ export class Consumer implements Service {
   }
 
   private async waitForOne(taker: Taker): Promise<string[] | null> {
-    const id = await this.resting(() => taker.waitForOne());
-    if (id === undefined) await this.rest(jitter(WITHOUT_CONNECTION_MS));
+    const id = await taker.waitForOne();
+    if (id === undefined) await this.pause.wait(jitter(WITHOUT_CONNECTION_MS));
     return typeof id === 'string' ? [id] : null;
   }
 
@@ -146,7 +145,7 @@ export class Consumer implements Service {
     const found = await this.poll(0);
     // The next take tells whether it is more than an answer to PING.
     if (await installation.lanes?.isAnswering()) this.isRedisAway = false;
-    if (found === 0) await this.rest(jitter(Math.min(pollIntervalMs, MOST_POLL_MS_WITHOUT_REDIS)));
+    if (found === 0) await this.pause.wait(jitter(Math.min(pollIntervalMs, MOST_POLL_MS_WITHOUT_REDIS)));
   }
 
   private async poll(readyForMs: number, most = MAX_BATCH): Promise<number> {
@@ -176,7 +175,6 @@ export class Consumer implements Service {
     // Some of them may not have been claimed: what is left in the processing list goes back.
     if (claimer.isStopping) return;
     this.taker?.forget(entries);
-    if (this.isResting) setImmediate(() => this.flush());
   }
 
   /** A claim ends with an error only when it is our own fault; polls find the ids again. */
@@ -204,25 +202,7 @@ export class Consumer implements Service {
     options.slots.fill({ run: () => options.execute(job), giveUp: (why) => options.release(job, why) });
   }
 
-  private flush(): void {
-    if (this.isResting) void this.taker?.flush();
-  }
-
-  private rest(ms: number): Promise<void> {
-    return this.resting(() => this.pause.wait(ms));
-  }
-
-  private restUntilSlot(): Promise<void> {
-    return this.resting(() => (this.isStopping ? Promise.resolve() : this.options.slots.whenFree()));
-  }
-
-  private async resting<T>(during: () => Promise<T>): Promise<T> {
-    this.isResting = true;
-    this.flush();
-    try {
-      return await during();
-    } finally {
-      this.isResting = false;
-    }
+  private async restUntilSlot(): Promise<void> {
+    if (!this.isStopping) await this.options.slots.whenFree();
   }
 }

@@ -17,11 +17,15 @@ export interface TakerOptions {
   readonly running: RunningAttempts;
 }
 
+/** Nobody waits for it, and as a rule the next take comes first. */
+const FORGET_AFTER_MS = 50;
+
 /** Takes a queue's ids from Redis, and keeps the worker's processing list there. */
 export class Taker {
   private readonly waiter: HandoffWaiter;
   /** Ids whose claims have been answered; the next take removes them from the processing list. */
   private answered: string[] = [];
+  private forgetTimer: NodeJS.Timeout | undefined;
   /** Ids may lie in the processing list that nobody here knows of: a pop or take failed, or its id could not be put back. */
   private hasStrayIds = false;
   /** The last take got less than it asked for: the lanes are empty, and slots are free. */
@@ -72,14 +76,7 @@ export class Taker {
   /** Their claim was answered: Redis need not hold them any longer. */
   forget(ids: readonly string[]): void {
     this.answered.push(...ids);
-  }
-
-  /** While no take carries these along: Redis must not hold the ids of finished jobs. */
-  async flush(): Promise<void> {
-    if (this.answered.length === 0) return;
-    const { lanes, queue, workerId } = this.options;
-    const forget = this.answered.splice(0);
-    await lanes.take(queue, { workerId, count: 0, suspects: 0, forget }).catch(() => this.forget(forget));
+    this.forgetTimer ??= setTimeout(() => void this.flush(), FORGET_AFTER_MS);
   }
 
   /** For when nothing is under way: what lies in our list got there behind our back, by a pop that we had given up. */
@@ -95,6 +92,7 @@ export class Taker {
   /** What was taken but not claimed goes back to its lane. @throws when Redis or PostgreSQL is away: the sweep does it */
   async returnAll(): Promise<void> {
     const { lanes, queue, workerId, installation } = this.options;
+    this.takeAnswered();
     const ids = toIds(await lanes.collect(queue, workerId));
     await dispatchReadyOf(installation, ids, 'front');
   }
@@ -104,7 +102,7 @@ export class Taker {
     const { lanes, queue, workerId, slots, running } = this.options;
     const count = Math.min(slots.free, most);
     slots.take(count);
-    const forget = this.answered.splice(0);
+    const forget = this.takeAnswered();
     let taken = 0;
     try {
       const ids = await lanes.take(queue, { workerId, count, suspects: running.hasSuspect ? 0 : 1, forget });
@@ -114,6 +112,22 @@ export class Taker {
     } finally {
       slots.give(count - taken);
     }
+  }
+
+  /** When no take has carried these along: Redis must not hold the ids of finished jobs. */
+  private async flush(): Promise<void> {
+    const { lanes, queue, workerId } = this.options;
+    const forget = this.takeAnswered();
+    // Redis is away: they go with the next ones.
+    await lanes
+      .take(queue, { workerId, count: 0, suspects: 0, forget })
+      .catch(() => this.answered.push(...forget));
+  }
+
+  private takeAnswered(): string[] {
+    clearTimeout(this.forgetTimer);
+    this.forgetTimer = undefined;
+    return this.answered.splice(0);
   }
 
   /** Whatever is in our processing list now: claims sort out what we know already. */
