@@ -8,7 +8,7 @@ const INTERVAL_MS = 500;
 
 /**
  * Twice a second, while the process is busy: aborts what was cancelled and writes the progress that was reported. It must be
- * poked when the process becomes busy.
+ * poked when that changes.
  */
 export function createAttemptWatch(
   installation: Installation,

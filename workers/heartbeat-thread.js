@@ -113,11 +113,14 @@ async function recordEnd(jobId, attempt) {
   ]);
 }
 
+// The first one soon enough for the shortest lease, and when the process has begun its work.
+const firstBeat = setTimeout(beat, data.intervalMs / 2);
 const beating = setInterval(beat, data.intervalMs);
 /** @type {NodeJS.Timeout | undefined} */
 let watching;
 
 function stopTimers() {
+  clearTimeout(firstBeat);
   clearInterval(beating);
   clearInterval(watching);
 }

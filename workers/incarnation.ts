@@ -75,7 +75,7 @@ export class Incarnation implements Service {
     });
     const turns = createEventLoopTurns(running, graceMs, (isBusy) => {
       heartbeat.watch(isBusy);
-      if (isBusy) attemptWatch.poke();
+      attemptWatch.poke();
     });
     const isBusy = () => turns.isBusy;
     const attemptWatch = createAttemptWatch(installation, workerId, running, { graceMs, isBusy });

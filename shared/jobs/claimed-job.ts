@@ -17,13 +17,25 @@ export interface ClaimedJob {
   readonly batchNo: number;
 }
 
+/** What most jobs have. */
+const USUAL = {
+  attempt: 1,
+  queue: 'default',
+  priority: 50,
+  retryCount: 0,
+  maxRetries: 3,
+  timeoutMs: 300_000,
+  lostCount: 0,
+} as const;
+
 /**
  * What the claims return, for the row of an UPDATE on jobs. A column that has its usual value comes as null: to send a value
  * and read it costs more than all else that is done with most of them (docs/performance.md).
  */
-export const CLAIMED_COLUMNS = `id, job_type, payload, metadata, date_part('epoch', now() - ready_at) * 1000, NULLIF(attempt, 1),
-  NULLIF(queue, 'default'), NULLIF(priority, 50), NULLIF(retry_count, 0), NULLIF(max_retries, 3), NULLIF(timeout_ms, 300000),
-  NULLIF(lost_count, 0)`;
+export const CLAIMED_COLUMNS = `id, job_type, payload, metadata, date_part('epoch', now() - ready_at) * 1000,
+  NULLIF(attempt, ${USUAL.attempt}), NULLIF(queue, '${USUAL.queue}'), NULLIF(priority, ${USUAL.priority}),
+  NULLIF(retry_count, ${USUAL.retryCount}), NULLIF(max_retries, ${USUAL.maxRetries}), NULLIF(timeout_ms, ${USUAL.timeoutMs}),
+  NULLIF(lost_count, ${USUAL.lostCount})`;
 
 /** A row of CLAIMED_COLUMNS. */
 export type ClaimedRow = readonly [
@@ -56,16 +68,16 @@ export const RECORD_BATCH = `
 /** By index: taken apart by names, an array goes through its iterator. */
 export const toClaimed = (row: ClaimedRow, batchNo: number): ClaimedJob => ({
   id: row[0],
-  attempt: row[5] ?? 1,
+  attempt: row[5] ?? USUAL.attempt,
   jobType: row[1],
-  queue: row[6] ?? 'default',
-  priority: row[7] ?? 50,
+  queue: row[6] ?? USUAL.queue,
+  priority: row[7] ?? USUAL.priority,
   payload: row[2],
   metadata: row[3],
-  retryCount: row[8] ?? 0,
-  maxRetries: row[9] ?? 3,
-  timeoutMs: row[10] ?? 300_000,
-  lostCount: row[11] ?? 0,
+  retryCount: row[8] ?? USUAL.retryCount,
+  maxRetries: row[9] ?? USUAL.maxRetries,
+  timeoutMs: row[10] ?? USUAL.timeoutMs,
+  lostCount: row[11] ?? USUAL.lostCount,
   waitMs: row[4],
   batchNo,
 });

@@ -1,21 +1,28 @@
 import type { Installation } from '../installation.js';
-import { markKnown, readHandoff } from '../redis/lane-contents.js';
+import { markKnown, readHandoff, readKnowledge } from '../redis/lane-contents.js';
 import type { Lanes } from '../redis/lanes.js';
 import { pushJobs } from './dispatch-jobs.js';
-import { findFirstValid } from './find-first-valid.js';
-import { LANE_END, LANE_START, readLaneHeads, readLanePage, type ReadyFilter } from './read-ready.js';
+import { findFirstKnown } from './find-first-known.js';
+import {
+  LANE_END,
+  LANE_START,
+  readLaneHeads,
+  readLanePage,
+  type LanePosition,
+  type ReadyFilter,
+} from './read-ready.js';
 
 const PAGE = 5_000;
 
 export interface FillingOptions {
-  /** The oldest were pushed before, and the rest was not: all of it is pushed, and those a second time. Default false. */
+  /** The lanes hold some jobs and lack others, older or newer: all are pushed, those a second time. Default false. */
   readonly isPartlyFilled?: boolean;
   /** Then it ends, and the next sweep does all of it. Default: no limit. */
   readonly mostPages?: number;
 }
 
 /**
- * For a queue that Redis may have forgotten, or that is new: what is ready and older than all that its lanes hold is pushed, urgent
+ * For a queue that Redis may have forgotten, or that is new: what is ready and older than what its lanes hold is pushed, urgent
  * lanes first, and the queue is marked as known. Newer submits may already be in, all of a new queue among them; what is missing
  * behind the first of them, the sweeps find. What ends it half way leaves a mark: the next sweep begins again.
  *
@@ -29,12 +36,16 @@ export async function fillLanes(
 ): Promise<number> {
   const { db } = installation;
   const everything = { ...filter, readyForMs: 0 };
+  const heads = await readLaneHeads(db, everything, '-infinity');
+  const known = new Map<number, LanePosition>();
+  for (const { priority } of isPartlyFilled ? [] : heads)
+    known.set(priority, await findFirstKnown(installation, lanes, filter, priority));
+  // What we saw may be somebody else's filling, of which only he knows whether it will be finished.
+  if ((await readKnowledge(lanes, filter.queue)) === 'partly') known.clear();
   let pushed = 0;
   let pages = 0;
-  for (const { priority } of await readLaneHeads(db, everything, '-infinity')) {
-    const before = isPartlyFilled
-      ? LANE_END
-      : await findFirstValid(installation, lanes, filter.queue, priority);
+  for (const { priority } of heads) {
+    const before = known.get(priority) ?? LANE_END;
     const handedOff = new Set(await readHandoff(lanes, filter.queue));
     let after = LANE_START;
     for (;;) {

@@ -13,7 +13,7 @@ export interface QueueKeys {
   readonly suspects: string;
   /** Set of worker ids that have, or had, a processing list. */
   readonly owners: string;
-  /** Present unless Redis forgot: its absence starts a rebuild. */
+  /** Present unless Redis forgot, or the queue is new; `partly` while its lanes are not filled. See lane-contents.ts. */
   readonly epoch: string;
   lane(priority: number): string;
   processing(workerId: string): string;

@@ -65,7 +65,7 @@ export async function dropFromLane(
   await pipeline.exec();
 }
 
-/** `unknown`: Redis forgot the queue, or it is new. `partly`: filling it was not finished. */
+/** `unknown`: Redis forgot the queue, or it is new. `partly`: somebody fills it, or did not finish. */
 export type Knowledge = 'unknown' | 'partly' | 'known';
 
 const PARTLY = 'partly';
@@ -82,14 +82,15 @@ export async function markKnown(lanes: Lanes, queue: string, isComplete: boolean
 }
 
 /**
- * Drops what waits in the lanes, and marks the queue as one that Redis does not know: whoever calls this fills them anew, or
- * else the sweep does. What workers hold already stays.
+ * Drops what waits in the lanes, and marks the queue as one that is not filled: whoever calls this fills them anew, or else the
+ * sweep does. What workers hold already stays.
  */
 export async function emptyLanes(lanes: Lanes, queue: string): Promise<void> {
   const keys = lanes.keys(queue);
+  await markKnown(lanes, queue, false);
   const priorities = await lanes.connection.zrange(keys.lanes, '0', '-1');
   const waiting = priorities.map((priority) => keys.lane(Number(priority)));
-  await lanes.connection.unlink([keys.epoch, keys.suspects, ...waiting]);
+  await lanes.connection.unlink([keys.suspects, ...waiting]);
 }
 
 /** Workers that have, or had, a processing list for the queue. */

@@ -17,5 +17,9 @@ export function counted(real: Database): { db: Database; statements: () => numbe
     statements++;
     return run(text, values);
   });
-  return { db, statements: () => statements };
+  const queryArrays: Database['queryArrays'] = (text, values) => {
+    statements++;
+    return real.queryArrays(text, values);
+  };
+  return { db: { ...db, queryArrays }, statements: () => statements };
 }

@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { pushJobs } from '../../../shared/jobs/dispatch-jobs.js';
 import { fillLanes } from '../../../shared/jobs/fill-lanes.js';
 import { submitJobs } from '../../../shared/jobs/submit-jobs.js';
 import { sweepQueue } from '../../../shared/jobs/sweep-jobs.js';
-import { readKnowledge } from '../../../shared/redis/lane-contents.js';
+import { emptyLanes, readKnowledge } from '../../../shared/redis/lane-contents.js';
 import { eventually } from '../../support/eventually.js';
 import { createTestInstallation, hasRedis, type TestInstallation } from '../../support/test-installation.js';
 
@@ -41,20 +42,20 @@ async function submit(count: number): Promise<number[]> {
   return ids;
 }
 const sweep = () => sweepQueue(db.installation, 'default', ['echo'], new Set());
-const isMarked = async () => (await readKnowledge(lanes(), 'default')) === 'known';
+const knowledge = () => readKnowledge(lanes(), 'default');
 
 describeWithRedis('a queue without an epoch', () => {
   test('that is new is marked, and nothing is pushed a second time', async () => {
     const ids = await submit(5_100);
     expect(await sweep()).toBe(0);
-    expect([await isMarked(), await listed()]).toEqual([true, ids]);
+    expect([await knowledge(), await listed()]).toEqual(['known', ids]);
   });
 
   test('that Redis forgot is filled', async () => {
     const ids = await submit(5_100);
     await flush();
     expect(await sweep()).toBe(5_100);
-    expect([await isMarked(), await listed()]).toEqual([true, ids]);
+    expect([await knowledge(), await listed()]).toEqual(['known', ids]);
   });
 
   test('that Redis forgot is filled by the next sweep when the first one ended half way', async () => {
@@ -67,10 +68,30 @@ describeWithRedis('a queue without an epoch', () => {
       throw new Error('Redis is full');
     });
     await expect(fillLanes(db.installation, lanes(), filter)).rejects.toThrow('Redis is full');
-    expect(await listed()).toEqual(ids.slice(0, 4));
+    expect([await knowledge(), await listed()]).toEqual(['partly', ids.slice(0, 4)]);
     await sweep();
+    expect([await knowledge(), new Set(await listed())]).toEqual(['known', new Set(ids)]);
+  });
+
+  test('that is filled by somebody who may not finish is not taken for one that is new', async () => {
+    const ids = await submit(5_100);
+    const found = await lanes().connection.lrange(keys().lane(50), 0, -1);
+    await emptyLanes(lanes(), 'default');
+    await lanes().connection.del(keys().handoff);
+    // The other one's first page.
+    await lanes().connection.rpush(keys().lane(50), ...found.slice(-100));
+    await fillLanes(db.installation, lanes(), { queue: 'default', jobTypes: null, readyForMs: 0 });
     expect(new Set(await listed())).toEqual(new Set(ids));
-    expect(await sweep()).toBe(0);
+  });
+
+  test('that Redis forgot is filled although an old job has come back since', async () => {
+    const ids = await submit(1_200);
+    await flush();
+    await db.sql(`UPDATE jobs SET created_at = created_at - interval '1 minute'`);
+    await pushJobs(lanes(), 'default', [{ id: ids[0]!, queue: 'default', priority: 50 }], 'front');
+    await pushJobs(lanes(), 'default', [{ id: ids[1]!, queue: 'default', priority: 50 }], 'front');
+    await sweep();
+    expect([await knowledge(), new Set(await listed())]).toEqual(['known', new Set(ids)]);
   });
 
   test('that Redis forgot, and has learned newer jobs of, is filled with the older ones', async () => {
@@ -79,6 +100,6 @@ describeWithRedis('a queue without an epoch', () => {
     const newer = await submit(20);
     expect(await sweep()).toBe(20);
     // The first of the newer ones is in the handoff already.
-    expect([await isMarked(), await listed()]).toEqual([true, [newer[0], ...older, ...newer.slice(1)]]);
+    expect([await knowledge(), await listed()]).toEqual(['known', [newer[0], ...older, ...newer.slice(1)]]);
   });
 });

@@ -117,6 +117,30 @@ describe('a worker whose heartbeat', () => {
   });
 });
 
+describe('a process that has rested', () => {
+  const rested = async (): Promise<ForkedProcess> => {
+    const forked = await fork();
+    await eventually('it rests', () => forked.said.some(({ event }) => event === 'heartbeat told to rest'));
+    return forked;
+  };
+
+  test('hears of a cancel', async () => {
+    const { said } = await rested();
+    const id = await submit('forever');
+    await eventually('it runs', () => said.some(({ event }) => event === 'running'));
+    await client.cancel(id);
+    await eventually('its handler is aborted', () => said.some(({ event }) => event === 'aborted'));
+  });
+
+  test('is ended when a handler blocks it', async () => {
+    const { child } = await rested();
+    const ended = once(child, 'exit');
+    const id = await submit('block', { ms: 60_000 }, 300);
+    expect(await ended).toEqual([null, 'SIGKILL']);
+    expect((await attempts(id))[0]!.slice(0, 2)).toEqual([1, 'timed_out']);
+  });
+});
+
 describe('a handler that blocks the event loop after it has awaited something', () => {
   test.each([
     ['alone over its timeout', 60_000],
