@@ -12,7 +12,7 @@ export function countCare(registry: Registry, events: EventHub): () => void {
   const swept = childrenOf(
     new Counter({
       name: 'jobs_swept_total',
-      help: 'Ids put back that Redis had forgotten; rebuild: the whole queue, after Redis was emptied',
+      help: 'Ids put back that Redis had forgotten; rebuild: of a queue that it did not know at all',
       labelNames: ['queue', 'kind'],
       registers: [registry],
     }),
