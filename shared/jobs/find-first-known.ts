@@ -1,5 +1,5 @@
 import type { Installation } from '../installation.js';
-import { readHandoff, readLaneFront, toIds } from '../redis/lane-contents.js';
+import { readLaneFront, toIds } from '../redis/lane-contents.js';
 import type { Lanes } from '../redis/lanes.js';
 import { findFirstValid } from './find-first-valid.js';
 import { LANE_END, readLanePage, readValid, type LanePosition, type ReadyFilter } from './read-ready.js';
@@ -23,14 +23,15 @@ export async function findFirstKnown(
   if (first === LANE_END) return LANE_END;
   // In this order: what is claimed meanwhile is no longer ready, and not missed.
   const front = toIds(await readLaneFront(lanes, filter.queue, priority, SAMPLE));
-  const handedOff = await readHandoff(lanes, filter.queue);
-  const held = [...(await readValid(installation.db, filter.queue, front)).values()];
-  const last = front.length < SAMPLE ? LANE_END : (held.at(-1) ?? first);
+  const valid = await readValid(installation.db, filter.queue, front);
+  const held = front.flatMap((id) => valid.get(id) ?? []);
+  const begin = held[0] ?? first;
+  const end = front.length < SAMPLE ? LANE_END : (held.at(-1) ?? first);
   const range = {
-    after: { ...first, id: first.id - 1 },
-    before: { ...last, id: last.id + 1 },
+    after: { ...begin, id: begin.id - 1 },
+    before: { ...end, id: end.id + 1 },
     limit: 2 * SAMPLE,
   };
   const ready = await readLanePage(installation.db, filter, priority, range);
-  return ready.length <= (held.length + handedOff.length) * (1 + TOLERANCE) ? first : LANE_END;
+  return ready.length <= held.length * (1 + TOLERANCE) ? first : LANE_END;
 }
