@@ -14,17 +14,11 @@ import {
 
 const PAGE = 5_000;
 
-export interface FillingOptions {
-  /** The lanes hold some jobs and lack others, older or newer: all are pushed, those a second time. Default false. */
-  readonly isPartlyFilled?: boolean;
-  /** Then it ends, and the next sweep does all of it. Default: no limit. */
-  readonly mostPages?: number;
-}
-
 /**
  * For a queue that Redis may have forgotten, or that is new: what is ready and older than what its lanes hold is pushed, urgent
  * lanes first, and the queue is marked as known. Newer submits may already be in, all of a new queue among them; what is missing
- * behind the first of them, the sweeps find. What ends it half way leaves a mark: the next sweep begins again.
+ * behind the first of them, the sweeps find. Of a queue that is marked as filled in part all is pushed. What ends it half way,
+ * `mostPages` too, leaves that mark: the next sweep begins again.
  *
  * @returns how many were pushed. @throws PostgresError, or an error of Redis
  */
@@ -32,13 +26,13 @@ export async function fillLanes(
   installation: Installation,
   lanes: Lanes,
   filter: ReadyFilter,
-  { isPartlyFilled = false, mostPages = Infinity }: FillingOptions = {},
+  mostPages = Infinity,
 ): Promise<number> {
   const { db } = installation;
   const everything = { ...filter, readyForMs: 0 };
   const heads = await readLaneHeads(db, everything, '-infinity');
   const known = new Map<number, LanePosition>();
-  for (const { priority } of isPartlyFilled ? [] : heads)
+  for (const { priority } of heads)
     known.set(priority, await findFirstKnown(installation, lanes, filter, priority));
   // What we saw may be somebody else's filling, of which only he knows whether it will be finished.
   if ((await readKnowledge(lanes, filter.queue)) === 'partly') known.clear();
@@ -52,12 +46,13 @@ export async function fillLanes(
       if (pages++ >= mostPages) return pushed;
       const page = await readLanePage(db, everything, priority, { after, before, limit: PAGE });
       const missing = page.filter(({ id }) => !handedOff.has(id));
-      // First of all: who finds the oldest there must know whether the rest is.
-      if (missing.length > 0 && pushed === 0) await markKnown(lanes, filter.queue, false);
-      // The oldest go before what was submitted since; behind them, the order is nearly kept.
-      if (missing.length > 0)
+      if (missing.length > 0) {
+        // First of all: who finds the oldest there must know whether the rest is.
+        if (pushed === 0) await markKnown(lanes, filter.queue, false);
+        // The oldest go before what was submitted since; behind them, the order is nearly kept.
         await pushJobs(lanes, filter.queue, missing, after === LANE_START ? 'front' : 'back');
-      pushed += missing.length;
+        pushed += missing.length;
+      }
       after = page.at(-1) ?? after;
       if (page.length < PAGE) break;
     }

@@ -2,7 +2,7 @@ import type { Installation } from '../installation.js';
 import { readLaneFront, toIds } from '../redis/lane-contents.js';
 import type { Lanes } from '../redis/lanes.js';
 import { findFirstValid } from './find-first-valid.js';
-import { LANE_END, readLanePage, readValid, type LanePosition, type ReadyFilter } from './read-ready.js';
+import { LANE_END, readLanePage, type LanePosition, type ReadyFilter } from './read-ready.js';
 
 /** Jobs of PostgreSQL that are looked for in Redis, and entries of the lane among which they should be: batches overtake each other. */
 const SAMPLE = 500;
@@ -20,16 +20,12 @@ export async function findFirstKnown(
   filter: ReadyFilter,
   priority: number,
 ): Promise<LanePosition> {
-  const { db } = installation;
+  // Read before the rest: what is taken, or claimed, meanwhile is not missed.
+  const held = new Set(toIds(await readLaneFront(lanes, filter.queue, priority, WINDOW)));
   const first = await findFirstValid(installation, lanes, filter.queue, priority);
   if (first === LANE_END) return LANE_END;
-  const front = toIds(await readLaneFront(lanes, filter.queue, priority, WINDOW));
-  // Read after the front: what is claimed meanwhile is no longer ready, and not missed.
-  const valid = await readValid(db, filter.queue, front.slice(0, SAMPLE));
-  const begin = valid.get(front.find((id) => valid.has(id)) ?? 0) ?? first;
-  const range = { after: { ...begin, id: begin.id - 1 }, before: LANE_END, limit: SAMPLE };
-  const sample = await readLanePage(db, filter, priority, range);
-  const held = new Set(front);
+  const range = { after: { ...first, id: first.id - 1 }, before: LANE_END, limit: SAMPLE };
+  const sample = await readLanePage(installation.db, filter, priority, range);
   const missing = sample.filter(({ id }) => !held.has(id));
   return missing.length <= sample.length * TOLERANCE ? first : LANE_END;
 }

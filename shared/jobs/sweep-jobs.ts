@@ -33,9 +33,8 @@ export async function sweepQueue(
   if (!lanes) return 0;
   await drainDeadOwners(installation, lanes, queue, liveWorkers);
   const filter: ReadyFilter = { queue, jobTypes, readyForMs: READY_FOR_MS };
-  const knowledge = await readKnowledge(lanes, queue);
-  if (knowledge !== 'known') {
-    const pushed = await fillLanes(installation, lanes, filter, { isPartlyFilled: knowledge === 'partly' });
+  if ((await readKnowledge(lanes, queue)) !== 'known') {
+    const pushed = await fillLanes(installation, lanes, filter);
     if (pushed > 0) events.emit('swept', { queue, missing: pushed, rebuilt: true });
     return pushed;
   }

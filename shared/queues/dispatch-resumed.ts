@@ -18,6 +18,5 @@ export async function dispatchResumed(installation: Installation, queue: string)
   // Without Redis workers look into PostgreSQL all the time.
   if (!lanes) return;
   await emptyLanes(lanes, queue);
-  const filter = { queue, jobTypes: null, readyForMs: 0 };
-  await fillLanes(installation, lanes, filter, { isPartlyFilled: true, mostPages: MOST_PAGES });
+  await fillLanes(installation, lanes, { queue, jobTypes: null, readyForMs: 0 }, MOST_PAGES);
 }
