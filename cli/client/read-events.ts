@@ -15,7 +15,7 @@ export async function* readEvents(chunks: AsyncIterable<Buffer>): AsyncGenerator
       const blocks = text.split('\n\n');
       text = blocks.pop() ?? '';
       for (const block of blocks) {
-        const event = parseBlock(block);
+        const event = parseEvent(block);
         if (event) yield event;
       }
     }
@@ -24,8 +24,8 @@ export async function* readEvents(chunks: AsyncIterable<Buffer>): AsyncGenerator
   }
 }
 
-/** Undefined: a comment, or how long to wait before coming back. */
-function parseBlock(block: string): ServerEvent | undefined {
+/** What stands between two empty lines. Undefined: a comment, or how long to wait before coming back. */
+export function parseEvent(block: string): ServerEvent | undefined {
   const fields = new Map(
     block.split('\n').map((line): [string, string] => {
       const colon = line.indexOf(': ');

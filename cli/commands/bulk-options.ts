@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 import { numberOrText } from '../input/option-values.js';
 import { BadInput } from '../failure.js';
-import type { BulkOptions } from './bulk.js';
+import { checkBulk, type BulkOptions } from './bulk.js';
 
 export interface SelectOptions extends BulkOptions {
   readonly all?: boolean;
@@ -18,14 +18,32 @@ export function addBulkOptions(command: Command): Command {
     .option('-y, --yes', 'do not ask; needed where there is no terminal');
 }
 
+export interface Selection<Options> {
+  /** Undefined for a single id: it is not for a filter, and has an answer of its own. */
+  readonly filter: Filter | undefined;
+  /** The command's options; what was named one by one is not asked about. */
+  readonly options: Options;
+}
+
 /**
- * What the ids, or the filters, of a command mean. One id is not for a filter: it has an answer of its own.
+ * What the ids, or the filters, of a command mean. To be called before the client is opened: what cannot be done is said at once.
  *
  * @param all undefined: the command has no such option
- * @returns undefined for a single id
- * @throws BadInput when nothing is selected, or in two ways
+ * @throws BadInput when nothing is selected, or in two ways; when nobody can be asked, and the answer was not given
  */
-export function readSelection(ids: readonly string[], filter: Filter, all?: boolean): Filter | undefined {
+export function readSelection<Options extends SelectOptions>(
+  ids: readonly string[],
+  filter: Filter,
+  options: Options,
+  all?: boolean,
+): Selection<Options> {
+  const selected = readFilter(ids, filter, all);
+  if (ids.length > 0) return { filter: selected, options: { ...options, yes: true } };
+  checkBulk(options);
+  return { filter: selected, options };
+}
+
+function readFilter(ids: readonly string[], filter: Filter, all?: boolean): Filter | undefined {
   const hasFilter = Object.values(filter).some((value) => value !== undefined);
   const ways = [ids.length > 0, hasFilter, all].filter(Boolean).length;
   if (ways === 0) {

@@ -4,7 +4,7 @@ import { apiPath } from '../../client/api-path.js';
 import { addClientOptions, type ClientOptions } from '../../client/client-options.js';
 import { withClient } from '../../client/with-client.js';
 import { numberOrText } from '../../input/option-values.js';
-import { checkBulk, runBulk, type BulkAnswer } from '../bulk.js';
+import { runBulk, type BulkAnswer } from '../bulk.js';
 import {
   addBulkOptions,
   countNamed,
@@ -43,10 +43,10 @@ export function addDiscardDeadLetters(deadLetters: Command): void {
 }
 
 async function discardDeadLetters(ids: readonly string[], options: DiscardOptions): Promise<void> {
-  const filter = readSelection(ids, toDeadLetterFilter(options), options.all ?? false);
-  if (filter && ids.length === 0) checkBulk(options);
+  const all = options.all ?? false;
+  const { filter, options: consent } = readSelection(ids, toDeadLetterFilter(options), options, all);
   await withClient(options, async (client) => {
-    if (filter) return discardMany(client, filter, ids.length > 0 ? { ...options, yes: true } : options);
+    if (filter) return discardMany(client, filter, consent);
     const [id = ''] = ids;
     printDone(await client.delete(apiPath`/api/dead-letters/${id}`, { note: options.note }), options);
   });

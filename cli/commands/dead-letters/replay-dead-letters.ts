@@ -7,7 +7,7 @@ import { BadInput } from '../../failure.js';
 import { numberOrText } from '../../input/option-values.js';
 import { readJson } from '../../input/read-json.js';
 import { relative } from '../../output/times.js';
-import { checkBulk, runBulk, type BulkAnswer } from '../bulk.js';
+import { runBulk, type BulkAnswer } from '../bulk.js';
 import {
   addBulkOptions,
   countNamed,
@@ -52,13 +52,13 @@ export function addReplayDeadLetters(deadLetters: Command): void {
 }
 
 async function replayDeadLetters(ids: readonly string[], options: ReplayOptions): Promise<void> {
-  const filter = readSelection(ids, toDeadLetterFilter(options), options.all ?? false);
-  if (filter && ids.length === 0) checkBulk(options);
+  const all = options.all ?? false;
+  const { filter, options: consent } = readSelection(ids, toDeadLetterFilter(options), options, all);
   if (filter && options.payload !== undefined)
     throw new BadInput('--payload: corrects one dead letter, and this is about many');
   const payload = await readJson('--payload', options.payload);
   await withClient(options, async (client) => {
-    if (filter) return replayMany(client, filter, ids.length > 0 ? { ...options, yes: true } : options);
+    if (filter) return replayMany(client, filter, consent);
     const [id = ''] = ids;
     const body = { payload, note: options.note };
     printDone(await client.post(apiPath`/api/dead-letters/${id}/replay`, body), options);

@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import { apiPath } from '../../client/api-path.js';
 import { addClientOptions, type ClientOptions } from '../../client/client-options.js';
 import { withClient } from '../../client/with-client.js';
-import { checkBulk } from '../bulk.js';
 import { addBulkOptions, readSelection, type SelectOptions } from '../bulk-options.js';
 import { printDone } from '../print-done.js';
 import { addJobFilter, runOnJobs, toJobFilter, type JobFilterOptions } from './job-filter.js';
@@ -32,9 +31,7 @@ export function addCancelJobs(jobs: Command): void {
 }
 
 async function cancelJobs(ids: readonly string[], options: CancelOptions): Promise<void> {
-  const filter = readSelection(ids, toJobFilter(options));
-  if (filter && ids.length === 0) checkBulk(options);
-  const consent = ids.length > 0 ? { ...options, yes: true } : options;
+  const { filter, options: consent } = readSelection(ids, toJobFilter(options), options);
   await withClient(options, async (client) => {
     if (filter)
       return runOnJobs(client, '/api/jobs/cancel', { verb: 'Cancel', done: 'cancelled' }, filter, consent);

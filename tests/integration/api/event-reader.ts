@@ -1,18 +1,13 @@
 import { Agent, request } from 'undici';
-
-export interface ReceivedEvent {
-  readonly event: string;
-  readonly id: string;
-  readonly data: Readonly<Record<string, unknown>>;
-}
+import { parseEvent, type ServerEvent } from '../../../cli/client/read-events.js';
 
 export interface EventReader {
   readonly status: number;
   readonly headers: Record<string, string | string[] | undefined>;
   /** The next event; undefined when the stream has ended. */
-  next(): Promise<ReceivedEvent | undefined>;
+  next(): Promise<ServerEvent | undefined>;
   /** All that comes until the stream ends. */
-  rest(): Promise<ReceivedEvent[]>;
+  rest(): Promise<ServerEvent[]>;
   close(): Promise<void>;
 }
 
@@ -23,11 +18,11 @@ export async function readEvents(url: string, lastEventId?: string): Promise<Eve
   const answer = await request(url, { dispatcher, headers });
   const blocks = readBlocks(answer.body);
 
-  async function next(): Promise<ReceivedEvent | undefined> {
+  async function next(): Promise<ServerEvent | undefined> {
     for (;;) {
       const { done, value } = await blocks.next();
       if (done) return undefined;
-      const event = parseBlock(value);
+      const event = parseEvent(value);
       if (event) return event;
     }
   }
@@ -36,7 +31,7 @@ export async function readEvents(url: string, lastEventId?: string): Promise<Eve
     headers: answer.headers,
     next,
     rest: async () => {
-      const all: ReceivedEvent[] = [];
+      const all: ServerEvent[] = [];
       for (let event = await next(); event; event = await next()) all.push(event);
       return all;
     },
@@ -56,21 +51,4 @@ async function* readBlocks(chunks: AsyncIterable<Buffer>): AsyncGenerator<string
     text = blocks.pop() ?? '';
     yield* blocks;
   }
-}
-
-/** Undefined: a comment, or how long to wait before coming back. */
-function parseBlock(block: string): ReceivedEvent | undefined {
-  const fields = new Map(
-    block.split('\n').map((line): [string, string] => {
-      const colon = line.indexOf(': ');
-      return [line.slice(0, colon), line.slice(colon + 2)];
-    }),
-  );
-  const data = fields.get('data');
-  if (data === undefined) return undefined;
-  return {
-    event: fields.get('event') ?? '',
-    id: fields.get('id') ?? '',
-    data: JSON.parse(data) as ReceivedEvent['data'],
-  };
 }
