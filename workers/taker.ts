@@ -70,6 +70,8 @@ export class Taker {
       return null;
     }
     this.options.slots.take(1);
+    // No take of ours will follow soon: the next idle worker is to be woken all the same.
+    if (this.options.slots.free <= 0) void this.flush();
     return id;
   }
 

@@ -105,6 +105,20 @@ describeWithRedis('a taker', () => {
     expect(await readOwners(lanes, 'default')).toEqual(['w-1']);
   });
 
+  test('whose last slot is filled passes the baton on: the next idle worker is woken', async () => {
+    const { taker } = createTaker();
+    const { handoff } = lanes.keys('default');
+    await lanes.push('default', [
+      { id: 1, priority: 50 },
+      { id: 2, priority: 50 },
+    ]);
+    expect(await taker.waitForOne()).toBe('1');
+    await eventually(
+      'the next id is handed on',
+      async () => (await lanes.connection.lindex(handoff, 0)) === '2',
+    );
+  });
+
   test('without a slot puts an id back; with PostgreSQL away it keeps it until it has one', async () => {
     const proxy = await startProxyTo(db.connectionString);
     const installation = await openInstallation({ postgres: { connectionString: proxy.url } });
