@@ -7,6 +7,7 @@ import { jitter } from '../shared/time/loop.js';
 import { monotonicMs } from '../shared/time/monotonic.js';
 import type { BlockingConnections } from './blocking-connections.js';
 import type { Claim, Claimer } from './claimer.js';
+import { ClaimsUnderWay } from './claims-under-way.js';
 import { Poller } from './poller.js';
 import type { RunningAttempts } from './running-attempts.js';
 import type { Settler } from './settler.js';
@@ -45,7 +46,7 @@ export class Consumer implements Service {
   private readonly taker: Taker | undefined;
   private readonly poller: Poller;
   private readonly pause = new InterruptibleWait();
-  private readonly claims = new Set<Promise<void>>();
+  private readonly claims = new ClaimsUnderWay();
   private loop: Promise<void> | undefined;
   /** A poll besides what Redis brings. */
   private polling: Promise<unknown> | undefined;
@@ -75,7 +76,7 @@ export class Consumer implements Service {
     this.pause.interrupt();
     this.options.slots.interrupt();
     await this.loop;
-    await Promise.all([...this.claims, this.polling]);
+    await Promise.all([this.claims.whenAllHaveEnded(), this.polling]);
     this.options.slots.giveUpAhead('its worker stopped before it began');
     await this.taker?.returnAll().catch(() => undefined);
   }
@@ -101,6 +102,7 @@ export class Consumer implements Service {
       // Behind thousands of ids for others there may be some for us.
       await this.poll(0);
     }
+    await this.claims.whenNextIsWorthIt(this.taker?.isDrained ?? false);
     if (slots.free <= 0) return this.restUntilSlot();
     if (!this.taker || this.isRedisAway) return this.workWithoutRedis();
     return this.workWithRedis(this.taker);
@@ -161,8 +163,7 @@ export class Consumer implements Service {
     const garbage = entries.length - ids.length;
     if (garbage > 0) installation.events.emit('garbageDropped', { queue, count: garbage });
     slots.give(garbage);
-    const claim = this.claimAndRun(ids, entries).finally(() => this.claims.delete(claim));
-    this.claims.add(claim);
+    this.claims.add(this.claimAndRun(ids, entries));
   }
 
   private async claimAndRun(ids: readonly number[], entries: readonly string[]): Promise<void> {

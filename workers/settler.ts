@@ -27,7 +27,7 @@ export interface SettlerOptions {
 }
 
 /** While some commit the next ones fill; more would only contend (docs/performance.md). */
-const BATCHES = { maxBatch: 500, maxInFlight: 4 };
+const BATCHES = { maxBatch: 500, maxInFlight: 2 };
 /** Nobody waits for a settle: a few linger for more, so that commits leave the disk to claims and submits. */
 const SPACING = { enough: 50, ms: 5 };
 /** A finished batch whose deletion found no settle to ride on. */
