@@ -5,10 +5,17 @@ export interface CoalescerOptions {
   readonly maxBatch: number;
   /** Batches under way at once. */
   readonly maxInFlight: number;
-  /** For calls that nobody waits for: fewer than `enough` go no sooner than this many milliseconds after the last ones. */
-  readonly spacing?: { readonly enough: number; readonly ms: number };
+  /** Fewer calls than `enough` go no sooner than `ms` milliseconds after the last ones began. */
+  readonly spacing?: Spacing;
   /** Called when a batch has ended. */
   readonly afterBatch?: () => void;
+}
+
+export interface Spacing {
+  readonly enough: number;
+  readonly ms: number;
+  /** For calls that somebody waits for: at once, too, when no batch is under way. */
+  readonly endsWithBatch?: boolean;
 }
 
 /**
@@ -55,6 +62,7 @@ export class Coalescer<Call> {
   private lingerMs(): number {
     const { spacing } = this.options;
     if (!spacing || this.waiting.length >= spacing.enough) return 0;
+    if (spacing.endsWithBatch && this.inFlight === 0) return 0;
     return this.lastStartMs + spacing.ms - monotonicMs();
   }
 
@@ -70,6 +78,7 @@ export class Coalescer<Call> {
     this.lastStartMs = monotonicMs();
     void this.run(batch).finally(() => {
       this.inFlight--;
+      if (this.inFlight === 0 && this.options.spacing?.endsWithBatch) this.unschedule();
       this.schedule();
       this.options.afterBatch?.();
     });

@@ -10,8 +10,15 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** Jobs in one INSERT at most; and while one commits the next one fills. */
-const DEFAULTS: CoalescerOptions = { maxBatch: 500, maxInFlight: 2 };
+/**
+ * Jobs in one INSERT at most; and while one commits the next one fills. What an INSERT costs is hardly more for 30 jobs than for
+ * one: few wait for the one under way, unless that is held up.
+ */
+const DEFAULTS: CoalescerOptions = {
+  maxBatch: 500,
+  maxInFlight: 2,
+  spacing: { enough: 100, ms: 20, endsWithBatch: true },
+};
 
 /** Lets concurrent single submits share one INSERT and one COMMIT. */
 export class SubmitCoalescer {
