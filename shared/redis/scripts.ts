@@ -26,11 +26,15 @@ end
 `;
 
 /**
- * Adds ids to their lanes.
+ * Adds ids to their lanes. Where nothing waits, one that comes alone is the best one, and goes to a worker without a detour.
  * ARGV: `back` or `front`, then for each lane: its priority (or `suspects`), how many ids, the ids.
  */
 const PUSH = `${REFILL}
 local base, command = KEYS[1], ARGV[1] == 'front' and 'RPUSH' or 'LPUSH'
+local handoff = base .. ':handoff'
+if #ARGV == 4 and ARGV[2] ~= 'suspects' and redis.call('EXISTS', handoff, base .. ':lanes') == 0 then
+  return redis.call('LPUSH', handoff, ARGV[4])
+end
 local at = 2
 while at <= #ARGV do
   local lane, last = ARGV[at], at + 1 + tonumber(ARGV[at + 1])

@@ -33,6 +33,22 @@ describeWithRedis('lanes', () => {
     expect(await take(10)).toEqual(['1', '9', '2', '3']);
   });
 
+  test('an id that comes alone goes straight to the handoff; among others it takes its place in its lane', async () => {
+    await push(1);
+    expect(await list(lanes.keys(queue).handoff)).toEqual(['1']);
+    expect(await lanes.connection.exists(lanes.keys(queue).lanes)).toBe(0);
+    await lanes.push(queue, [{ id: 2, priority: 10 }]);
+    await push(3);
+    expect(await take(10)).toEqual(['1', '3', '2']);
+  });
+
+  test('a suspect that comes alone waits for a worker that asks for one', async () => {
+    await lanes.push(queue, [{ id: 7, priority: 50, isSuspect: true }]);
+    expect(await list(lanes.keys(queue).handoff)).toEqual([]);
+    expect(await take(10, { suspects: 0 })).toEqual([]);
+    expect(await take(10)).toEqual(['7']);
+  });
+
   test('a push to the front goes before what waits, oldest first', async () => {
     await push(10, 11);
     await take(1);
