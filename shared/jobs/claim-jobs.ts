@@ -1,6 +1,7 @@
 import { lockTimeout } from '../postgres/lock-timeout.js';
 import { toNumberArray } from '../postgres/number-array.js';
 import type { OwnTarget } from '../postgres/query-target.js';
+import { areClose, bySearch, byWalk, type RowsOfIds } from '../postgres/rows-of-ids.js';
 import {
   CLAIM_ASSIGNMENTS,
   CLAIMED_COLUMNS,
@@ -25,10 +26,10 @@ export interface ClaimRequest {
  * neither backlog nor dead rows slow it. A condition on completed_at would let the planner pick jobs_unfinished, which
  * it believes empty right after a bulk load: `status` serves instead.
  */
-const CLAIM_JOBS = `
+const claimWhere = (isOneOf: RowsOfIds) => `
   WITH claimed AS (
     UPDATE jobs SET ${CLAIM_ASSIGNMENTS}
-     WHERE id = ANY ($2::bigint[]) AND status = 'pending' AND unmet_dependencies = 0
+     WHERE ${isOneOf('$2')} AND status = 'pending' AND unmet_dependencies = 0
        AND (scheduled_at IS NULL OR scheduled_at <= now())
        AND job_type = ANY ($3::text[]) AND (lost_count < $5 OR $6)
        AND ${lockTimeout('300ms')}
@@ -39,6 +40,9 @@ const CLAIM_JOBS = `
   )
   SELECT * FROM claimed`;
 
+const CLAIM_JOBS = claimWhere(bySearch);
+const CLAIM_CLOSE_JOBS = claimWhere(byWalk);
+
 /** Claims those of `ids` that are pending, ready and of a type the worker knows. @throws PostgresError */
 export async function claimJobs(
   target: OwnTarget,
@@ -46,9 +50,11 @@ export async function claimJobs(
   request: ClaimRequest,
 ): Promise<ClaimedJob[]> {
   const { workerId, batchNo, jobTypes, mayClaimSuspect } = request;
-  const rows = await target.queryArrays<ClaimedRow>(CLAIM_JOBS, [
+  const ascending = ids.toSorted((a, b) => a - b);
+  const statement = areClose(ascending) ? CLAIM_CLOSE_JOBS : CLAIM_JOBS;
+  const rows = await target.queryArrays<ClaimedRow>(statement, [
     workerId,
-    toNumberArray(ids),
+    toNumberArray(ascending),
     jobTypes,
     batchNo,
     SUSPECT_AFTER_LOSSES,

@@ -1,10 +1,12 @@
 import { isPostgresError } from '../postgres/postgres-error.js';
 import type { QueryTarget } from '../postgres/query-target.js';
+import { areClose, byWalk } from '../postgres/rows-of-ids.js';
 import { PermanentError } from './job-errors.js';
 import type { OutcomeOf } from './outcome.js';
 import {
   DETAILS,
   FENCE,
+  fenceWhere,
   HISTORY_COLUMNS,
   HISTORY_VALUES,
   runSettle,
@@ -36,6 +38,7 @@ const completeWhere = (fence: string, onConflict: string) => `
 const ALONE = `${FENCE} AND ${SHORT_LOCK_TIMEOUT}`;
 /** ON CONFLICT makes each history row half as dear again (it is inserted on trial), for what next to never happens. */
 const COMPLETE_JOBS = completeWhere(ALONE, '');
+const COMPLETE_CLOSE_JOBS = completeWhere(`${fenceWhere(byWalk)} AND ${SHORT_LOCK_TIMEOUT}`, '');
 const COMPLETE_JOBS_ON_RECORD = completeWhere(ALONE, 'ON CONFLICT DO NOTHING');
 
 /** In the caller's transaction, whose lock_timeout is the caller's: a setting would outlast the statement. */
@@ -66,7 +69,8 @@ export async function completeJobs(
     // Together within what one may be: none can be larger.
     if (!isWithin(batch.details, maxResultBytes)) refuseUnstorable(outcomes, maxResultBytes);
     const run = (statement: string) => runSettle(db, statement, workerId, batch, [finishedBatches]);
-    return await run(COMPLETE_JOBS).catch((error: unknown) => {
+    const isClose = areClose(batch.outcomes.map(({ job }) => job.id));
+    return await run(isClose ? COMPLETE_CLOSE_JOBS : COMPLETE_JOBS).catch((error: unknown) => {
       if (!isPostgresError(error, 'constraint') || error.constraint !== 'job_executions_pkey') throw error;
       return run(COMPLETE_JOBS_ON_RECORD);
     });

@@ -1,6 +1,7 @@
 import { lockTimeout } from '../postgres/lock-timeout.js';
 import { toNumberArray } from '../postgres/number-array.js';
 import type { QueryTarget } from '../postgres/query-target.js';
+import { bySearch, type RowsOfIds } from '../postgres/rows-of-ids.js';
 import { attemptKey, inLockOrder, type AttemptError, type Outcome } from './outcome.js';
 import { isWithin, MOST_BYTES_TOGETHER } from './storable-json.js';
 
@@ -24,7 +25,9 @@ export interface Settlement {
  * The fence is id, attempt, worker and status: a row that does not match was taken from us.
  */
 export const PLACE = `width_bucket(id, $1::bigint[])`;
-export const FENCE = `id = ANY ($1::bigint[]) AND worker_id = $2 AND status = 'running' AND attempt = ($3::int[])[${PLACE}]`;
+export const fenceWhere = (isOneOf: RowsOfIds) =>
+  `${isOneOf('$1')} AND worker_id = $2 AND status = 'running' AND attempt = ($3::int[])[${PLACE}]`;
+export const FENCE = fenceWhere(bySearch);
 export const DETAILS = `$5::jsonb -> id::text`;
 const ATTEMPT_KEY = `(id || ':' || attempt)`;
 
