@@ -47,22 +47,22 @@ export async function holdLease(db: Database, request: LeaseRequest): Promise<Le
   return rows[0] ?? null;
 }
 
-const READ_LEASE_LEFT = `
-  SELECT date_part('epoch', expires_at - now()) * 1000 AS "leftMs" FROM coordinator_lease
-   WHERE name = 'coordinator' AND holder <> $1 AND expires_at >= now() AND (reaches_redis OR NOT $2)`;
+const READ_LEASE = `
+  SELECT date_part('epoch', expires_at - now()) * 1000 AS "leftMs", reaches_redis AS "reachesRedis" FROM coordinator_lease
+   WHERE name = 'coordinator' AND holder <> $1 AND expires_at >= now()`;
 
-/**
- * For how many milliseconds the lease is somebody else's unless it is renewed; null: it may be tried for. Only reads, so that many
- * candidates neither write nor wait for each other.
- *
- * @throws PostgresError
- */
-export async function readLeaseLeft(
-  db: Database,
-  { holder, reachesRedis }: Pick<LeaseRequest, 'holder' | 'reachesRedis'>,
-): Promise<number | null> {
-  const { rows } = await db.query<{ leftMs: number }>(READ_LEASE_LEFT, [holder, reachesRedis]);
-  return rows[0]?.leftMs ?? null;
+/** Somebody else's lease. */
+export interface ForeignLease {
+  /** How long it lasts unless it is renewed. */
+  readonly leftMs: number;
+  /** Else a candidate that does may take it. */
+  readonly reachesRedis: boolean;
+}
+
+/** Null: it is free, or `holder`'s own. Only reads, so that many candidates neither write nor wait for each other. @throws PostgresError */
+export async function readForeignLease(db: Database, holder: string): Promise<ForeignLease | null> {
+  const { rows } = await db.query<ForeignLease>(READ_LEASE, [holder]);
+  return rows[0] ?? null;
 }
 
 /** Lets the next candidate lead as soon as it looks. */

@@ -1,5 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { giveUpLease, holdLease, readLeaseLeft, type Leadership } from '../../shared/coordination/lease.js';
+import {
+  giveUpLease,
+  holdLease,
+  readForeignLease,
+  type Leadership,
+} from '../../shared/coordination/lease.js';
 import { messageOf } from '../../shared/errors.js';
 import type { Installation } from '../../shared/installation.js';
 import type { Service } from '../../shared/lifecycle/service.js';
@@ -20,6 +25,8 @@ const LEASE_MS = 3_000;
 const GAP_MS = 2 * RENEW_MS;
 /** A leader that has not reached Redis for this long lets another one lead. */
 const REDIS_PATIENCE_MS = 3_000;
+
+const lookAgainMs = (leftMs: number): number => Math.min(jitter(LOOK_MS), Math.ceil(leftMs) + 1);
 
 /**
  * Stands for leadership and, while it leads, does the duties that one process at a time must do. Any number may run:
@@ -60,14 +67,16 @@ export class Coordinator implements Service {
 
   private async renew(): Promise<number> {
     const { db } = this.options.installation;
-    const candidate = { holder: this.holder, reachesRedis: await this.reachesRedis() };
-    if (!this.leader) {
-      const leftMs = await readLeaseLeft(db, candidate);
-      if (leftMs !== null) return Math.min(jitter(LOOK_MS), Math.ceil(leftMs) + 1);
-    }
+    const { holder } = this;
+    const foreign = this.leader ? null : await readForeignLease(db, holder);
+    // Whether we reach Redis matters, and is asked, only where the lease may be ours.
+    if (foreign?.reachesRedis) return lookAgainMs(foreign.leftMs);
+    const reachesRedis = await this.reachesRedis();
+    if (foreign && !reachesRedis) return lookAgainMs(foreign.leftMs);
     const askedAt = performance.now();
     const leadership = await holdLease(db, {
-      ...candidate,
+      holder,
+      reachesRedis,
       leaseMs: LEASE_MS,
       promoteCursor: this.leader?.promoteCursor ?? '-infinity',
       gapMs: GAP_MS,
