@@ -84,8 +84,9 @@ export class Contestant {
     const start = performance.now();
     await this.openWorkers(workers, settings);
     await this.waitForRuns(workers, count ?? total);
-    if (count === undefined) while (await this.onlooker.call<boolean>('hasUnfinished')) await wait(2);
+    if (count === undefined) while (await this.onlooker.call<boolean>('looksBusy')) await wait(2);
     const tookMs = performance.now() - start;
+    if (count === undefined) await this.assertDone();
     const usages = await Promise.all(workers.map((worker) => worker.call<Usage>('usage')));
     const runs = await Promise.all(workers.map((worker) => worker.stop()));
     return {
@@ -137,6 +138,12 @@ export class Contestant {
         throw new Error(`${this.name} stands still: ${runs} of ${count} jobs have run`);
       await wait(10);
     }
+  }
+
+  /** After the clock was stopped: it looks at every job. */
+  private async assertDone(): Promise<void> {
+    if (await this.onlooker.call<boolean>('hasUnfinished'))
+      throw new Error(`${this.name}: a job that ran was not recorded as done`);
   }
 
   private async countRuns(workers: readonly PeerProcess[]): Promise<number> {

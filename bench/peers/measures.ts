@@ -29,6 +29,14 @@ export interface Throughput {
   readonly workerMb: number;
 }
 
+/** What nothing is measured of. */
+export async function warmUp(one: Contestant): Promise<void> {
+  await one.empty();
+  await one.submitMany(JOBS);
+  await one.drain(JOBS, { profile: 'drain', processes: 1 });
+  await one.empty();
+}
+
 /** Jobs per second. */
 export async function measureThroughput(one: Contestant, servers: Servers): Promise<Throughput> {
   await one.empty();

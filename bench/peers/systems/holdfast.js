@@ -25,10 +25,9 @@ const open = ({ postgresUrl, redisUrl }) =>
 /** @param {import('./system.js').WorkerOptions['handle']} handle */
 const defineNoop = (handle) => defineJob({ type: 'noop', payload, run: handle });
 
-/** What was found finished once ($1: up to this id) is not looked at again. */
-const HAS_UNFINISHED = `
-  SELECT EXISTS (SELECT 1 FROM claim_batches) OR EXISTS (SELECT 1 FROM jobs WHERE id > $1 AND completed_at IS NULL) AS found,
-         COALESCE((SELECT max(id) FROM jobs), 0) AS "lastId"`;
+/** When every job has run, those that are not recorded yet belong to a claim. */
+const HAS_CLAIMED = 'SELECT EXISTS (SELECT 1 FROM claim_batches) AS found';
+const HAS_UNFINISHED = 'SELECT EXISTS (SELECT 1 FROM jobs WHERE completed_at IS NULL) AS found';
 
 /** @type {import('./system.js').System} */
 export const system = {
@@ -71,14 +70,10 @@ export const system = {
     const { db } = installation;
     const coordinator = new Coordinator({ installation });
     await coordinator.start();
-    let finishedUntil = 0;
+    const find = async (statement) => (await db.query(statement)).rows[0].found;
     return {
-      async hasUnfinished() {
-        const { rows } = await db.query(HAS_UNFINISHED, [finishedUntil]);
-        const [{ found, lastId }] = rows;
-        if (!found) finishedUntil = lastId;
-        return found;
-      },
+      looksBusy: () => find(HAS_CLAIMED),
+      hasUnfinished: () => find(HAS_UNFINISHED),
       empty: () => emptyInstallation(installation),
       async close() {
         await coordinator.stop();

@@ -60,6 +60,7 @@ const commands = {
     worker = await system.openWorker(servers, { ...options, handle });
   },
   hasUnfinished: () => inspector.hasUnfinished(),
+  looksBusy: () => (inspector.looksBusy ?? inspector.hasUnfinished)(),
   empty: async () => void (await inspector.empty()),
   submitMany: (count, batch, inFlight, rank) =>
     callTimes(count / batch, inFlight, () => producer.submitMany(payloadsOf(batch), rank)),

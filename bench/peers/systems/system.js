@@ -25,6 +25,8 @@
  *
  * @typedef {object} Inspector
  * @property {() => Promise<boolean>} hasUnfinished Whether a job is stored that is not recorded as done.
+ * @property {() => Promise<boolean>} [looksBusy] The same for next to nothing, when every job has run. Where there is none,
+ *   `hasUnfinished` costs next to nothing.
  * @property {() => Promise<unknown>} empty Removes all jobs, finished ones too.
  * @property {() => Promise<unknown>} close
  */
