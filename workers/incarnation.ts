@@ -16,7 +16,7 @@ import { ClaimLedger } from './claim-ledger.js';
 import { Claimer } from './claimer.js';
 import { Consumer } from './consumer.js';
 import { createEventLoopTurns } from './event-loop-turns.js';
-import { executeJob } from './executor.js';
+import { executeJob, type ExecutorOptions } from './executor.js';
 import { createHeartbeat } from './heartbeat.js';
 import { isSuspect, RunningAttempts } from './running-attempts.js';
 import { Settler } from './settler.js';
@@ -36,6 +36,7 @@ export class Incarnation implements Service {
   private readonly ledger = new ClaimLedger();
   private readonly claimer: Claimer;
   private readonly settler: Settler;
+  private readonly executorOptions: ExecutorOptions;
   private readonly consumers: Service;
   private readonly upkeep: Service;
 
@@ -62,6 +63,8 @@ export class Incarnation implements Service {
       maxResultBytes,
       maxWaiting: maxUnsettled,
     });
+    const { jobs, retryPolicy } = settings;
+    this.executorOptions = { db: installation.db, jobs, maxResultBytes, workerId, running, retryPolicy };
     this.consumers = this.createConsumers();
     const heartbeat = createHeartbeat({
       connection: installation.db.connectionConfig,
@@ -171,15 +174,7 @@ export class Incarnation implements Service {
     if (isSuspect(job) && this.running.runsSuspect)
       return this.release(job, 'a process runs one suspect at a time');
     if (!this.running.takeExpected(job)) return this.settler.skip(job);
-    const { jobs, retryPolicy, maxResultBytes } = this.settings;
-    const outcome = await executeJob(job, {
-      db: this.installation.db,
-      jobs,
-      maxResultBytes,
-      workerId: this.workerId,
-      running: this.running,
-      retryPolicy,
-    });
+    const outcome = await executeJob(job, this.executorOptions);
     if (outcome) this.settler.add(outcome);
     else this.settler.skip(job);
   }

@@ -11,15 +11,8 @@ export function storable(outcome: Outcome, message: string): Outcome {
 /** As the event `settled` tells it. */
 export function describe(outcome: Outcome): HoldfastEvents['settled'][0][number] {
   const { job, kind, durationMs } = outcome;
-  const error =
-    'error' in outcome ? { errorClass: outcome.error.errorClass, errorMessage: outcome.error.message } : {};
-  return {
-    id: job.id,
-    attempt: job.attempt,
-    jobType: job.jobType,
-    queue: job.queue,
-    kind,
-    durationMs,
-    ...error,
-  };
+  const { id, attempt, jobType, queue } = job;
+  const told = { id, attempt, jobType, queue, kind, durationMs };
+  if (!('error' in outcome)) return told;
+  return { ...told, errorClass: outcome.error.errorClass, errorMessage: outcome.error.message };
 }
