@@ -22,8 +22,8 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
   {
     name: 'a settle without the fence',
     file: 'shared/jobs/settle-statement.ts',
-    right: `id = ANY ($1::bigint[]) AND worker_id = $2 AND status = 'running' AND attempt = ($3::int[])[\${PLACE}]`,
-    wrong: `id = ANY ($1::bigint[]) AND $2::text IS NOT NULL AND attempt = ($3::int[])[\${PLACE}]`,
+    right: `\${isOneOf('$1')} AND worker_id = $2 AND status = 'running' AND attempt = ($3::int[])[\${PLACE}]`,
+    wrong: `\${isOneOf('$1')} AND $2::text IS NOT NULL AND attempt = ($3::int[])[\${PLACE}]`,
     kinds: kindsNamed(/backends terminated/),
     mustBreak:
       /attempts have gaps|does not fit the final state|came after one|for another worker|ended otherwise/,
@@ -31,9 +31,9 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
   {
     name: 'a claim without the status check',
     file: 'shared/jobs/claim-jobs.ts',
-    right: `id = ANY ($2::bigint[]) AND status = 'pending' AND unmet`,
+    right: `\${isOneOf('$2')} AND status = 'pending' AND unmet`,
     // Of finished jobs the table's own CHECK would refuse the claim: workers would stand still, and run nothing twice.
-    wrong: `id = ANY ($2::bigint[]) AND completed_at IS NULL AND unmet`,
+    wrong: `\${isOneOf('$2')} AND completed_at IS NULL AND unmet`,
     kinds: kindsNamed(/ids come twice/),
     mustBreak:
       /attempts have gaps|ended otherwise|came after one|has no attempt on record|ran more than once/,
