@@ -12,6 +12,7 @@ export async function runBroken(bug: SeededBug, log?: (line: string) => void): P
       minutes: 0.15,
       faultEveryMs: 3_000,
       load: 1,
+      ...bug.under,
       workers: 2,
       drainMs: 5_000,
       restMs: 5_000,
