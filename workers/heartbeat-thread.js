@@ -25,7 +25,11 @@ const monotonicMs = () => Number(process.hrtime.bigint() / 1000n) / 1000;
 async function connect() {
   // Loaded when it is needed: registering counted as the first beat, and a process that starts has other things to do.
   const { default: pg } = await import('pg');
-  const connection = new pg.Client({ ...data.connection, query_timeout: data.beatTimeoutMs });
+  const connection = new pg.Client({
+    ...data.connection,
+    connectionTimeoutMillis: data.beatTimeoutMs,
+    query_timeout: data.beatTimeoutMs,
+  });
   connection.on('error', () => {
     client = undefined;
   });

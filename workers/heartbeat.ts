@@ -12,7 +12,7 @@ export interface HeartbeatThreadData {
   readonly workerId: string;
   readonly beatSql: string;
   readonly intervalMs: number;
-  /** A beat over a connection that does not answer is given up for a new connection. */
+  /** A beat over a connection that does not answer, or that is not made in this time, is given up for a new connection. */
   readonly beatTimeoutMs: number;
   readonly graceMs: number;
   readonly stuckAfterMs: number;

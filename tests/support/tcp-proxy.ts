@@ -69,7 +69,10 @@ export async function startTcpProxy({ targetHost, targetPort }: TcpProxyOptions)
     awaitedDrop?.resolve();
     awaitedDrop = undefined;
   };
-  const freezeExisting = () => onEach((link) => link.freeze());
+  const freezeExisting = () => {
+    isFreezingNew = false;
+    onEach((link) => link.freeze());
+  };
   const cut = () => onEach((link) => link.cut());
   return {
     port: (server.address() as AddressInfo).port,
@@ -78,8 +81,8 @@ export async function startTcpProxy({ targetHost, targetPort }: TcpProxyOptions)
     },
     freezeExisting,
     freezeAll() {
-      isFreezingNew = true;
       freezeExisting();
+      isFreezingNew = true;
     },
     thaw() {
       isFreezingNew = false;

@@ -4,6 +4,9 @@ import { createClient } from '../../../shared/client/create-client.js';
 import { createEventHub } from '../../../shared/observe/events.js';
 import { Coordinator } from '../../../workers/coordinator/coordinator.js';
 import { createWorker } from '../../../workers/create-worker.js';
+import { createHeartbeat } from '../../../workers/heartbeat.js';
+import { RunningAttempts } from '../../../workers/running-attempts.js';
+import { registerWorker } from '../../../shared/workers/registry.js';
 import { eventually } from '../../support/eventually.js';
 import { startProxyTo } from '../../support/tcp-proxy.js';
 import { createTestInstallation, hasRedis, type TestInstallation } from '../../support/test-installation.js';
@@ -11,12 +14,13 @@ import { HeldRuns } from '../../support/test-jobs.js';
 
 /**
  * A worker's connections fall silent, as when a firewall forgets them: nothing says that they are gone. New ones work.
- * Both tests wait for timeouts, side by side.
+ * The tests wait for timeouts, side by side.
  */
 const RUNNING = 20;
 const LATER = 10;
 /** Timeouts of statements are ten seconds. */
 const MOST_MS = 40_000;
+const LEASE = { heartbeatIntervalMs: 200, deadAfterMs: 4_000 };
 
 interface Fault {
   begin(): void;
@@ -33,8 +37,7 @@ async function workThrough(db: TestInstallation, installation: Installation, fau
     installation,
     jobs: [held.job],
     concurrency: RUNNING + LATER,
-    heartbeatIntervalMs: 200,
-    deadAfterMs: 4_000,
+    ...LEASE,
   });
   await coordinator.start();
   await worker.start();
@@ -117,4 +120,43 @@ test.concurrent(
     }
   },
   2 * MOST_MS,
+);
+
+test.concurrent(
+  'a heartbeat whose connection falls silent while it is made beats over another one, within the lease',
+  async () => {
+    const db = await createTestInstallation();
+    const proxy = await startProxyTo(db.connectionString);
+    const workerId = 'w-half-open';
+    const worker = { queues: ['default'], jobTypes: [], concurrency: 1, deadAfterMs: LEASE.deadAfterMs };
+    await registerWorker(db.installation.db, workerId, worker);
+    const heartbeat = createHeartbeat({
+      connection: { ...db.installation.db.connectionConfig, connectionString: proxy.url },
+      workerId,
+      intervalMs: LEASE.heartbeatIntervalMs,
+      graceMs: 1_000,
+      running: new RunningAttempts(),
+      policies: {},
+      isDeadLetterEnabled: true,
+      onDead: () => undefined,
+    });
+    const readGapMs = async () =>
+      (
+        await db.sql<{ ms: number }>(
+          'SELECT extract(epoch FROM last_seen_at - started_at)::float8 * 1000 AS ms FROM workers WHERE last_seen_at > started_at',
+        )
+      )[0]?.ms;
+    try {
+      proxy.freezeAll();
+      await heartbeat.start();
+      await eventually('it connects', () => proxy.connectionCount > 0);
+      proxy.freezeExisting();
+      const gapMs = await eventually('it beats', readGapMs, MOST_MS);
+      expect(gapMs).toBeLessThan(LEASE.deadAfterMs);
+    } finally {
+      await heartbeat.stop();
+      await proxy.close();
+      await db.close();
+    }
+  },
 );
