@@ -1,6 +1,6 @@
 import type { Config } from '../config/load-config.js';
 import { HoldfastError, messageOf } from '../shared/errors.js';
-import { readMigrationStatus, type MigrationStatus } from '../shared/postgres/migrate.js';
+import type { MigrationStatus } from '../shared/postgres/migrate.js';
 
 /** @throws HoldfastError `not_migrated`, or `postgres_unavailable` when PostgreSQL does not answer */
 export async function checkMigrations({ postgres }: Config): Promise<void> {
@@ -21,6 +21,7 @@ export async function readMigrations(
   postgres: Config['postgres'],
   where = 'DATABASE_URL (or POSTGRES_*)',
 ): Promise<MigrationStatus[]> {
+  const { readMigrationStatus } = await import('../shared/postgres/migrate.js');
   try {
     return await readMigrationStatus(postgres);
   } catch (error) {

@@ -2,7 +2,7 @@ import { ConfigError, findFault, loadConfig, type Config } from '../config/load-
 import { addEnvFile } from '../config/load-env-file.js';
 import type { VariableName } from '../config/env-schema.js';
 import { InvalidArgumentError } from 'commander';
-import { createLogger, type Logger } from '../shared/observe/logger.js';
+import type { Logger } from '../shared/observe/logger.js';
 
 export type Overrides = Partial<Record<VariableName, string | undefined>>;
 
@@ -22,7 +22,9 @@ export function readSettings(overrides: Overrides = {}): Config {
   return loadConfig(env);
 }
 
-export function openLogger({ log }: Config, role: string): Logger {
+/** Loaded when somebody logs: most commands only print. */
+export async function openLogger({ log }: Config, role: string): Promise<Logger> {
+  const { createLogger } = await import('../shared/observe/logger.js');
   const isJson = log.format === 'json' || (log.format === 'auto' && !process.stderr.isTTY);
   return createLogger({ level: log.level, isJson, fields: { role } });
 }

@@ -16,7 +16,7 @@ import type { ApiAnswer, ApiRequest, Transport } from './transport.js';
  */
 export async function openInProcessTransport(config: Config): Promise<Transport> {
   await checkMigrations(config);
-  const logger = createQuietLogger(config);
+  const logger = await createQuietLogger(config);
   const events = createEventHub();
   const installation = await openInstallation({
     postgres: { ...config.postgres, applicationName: 'holdfast cli' },
@@ -54,8 +54,8 @@ export async function openInProcessTransport(config: Config): Promise<Transport>
 }
 
 /** What goes wrong is in the answers; only the cause of an internal error is in the log alone. */
-function createQuietLogger(config: Config): Logger {
-  const logger = openLogger(config, 'cli');
+async function createQuietLogger(config: Config): Promise<Logger> {
+  const logger = await openLogger(config, 'cli');
   if (config.log.level === 'debug') return logger;
   return {
     ...silentLogger,

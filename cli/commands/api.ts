@@ -24,7 +24,7 @@ Examples:
 
 async function runApi(): Promise<void> {
   const config = readSettings();
-  const logger = openLogger(config, 'api');
+  const logger = await openLogger(config, 'api');
   const compose = async () => {
     await checkMigrations(config);
     const { composeApiProcess } = await import('../../api/main.js');

@@ -25,7 +25,7 @@ Examples:
 
 async function runCoordinator(): Promise<void> {
   const config = readSettings();
-  const logger = openLogger(config, 'coordinator');
+  const logger = await openLogger(config, 'coordinator');
   const compose = async () => {
     await checkMigrations(config);
     const { composeCoordinatorProcess } = await import('../../workers/main.js');

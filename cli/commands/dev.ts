@@ -29,7 +29,7 @@ Examples:
 async function runDev({ handlers }: HandlersOption): Promise<void> {
   const given = readSettings({ WORKER_HANDLERS: handlers?.join(',') });
   await runService(() => composeDev(given), {
-    logger: openLogger(given, 'dev'),
+    logger: await openLogger(given, 'dev'),
     stopLimitMs: workerStopLimitMs(given),
   });
 }
@@ -48,9 +48,11 @@ async function composeDev(given: Config): Promise<Service> {
     return { ...started, name: 'servers', start: async () => void (await migrate('up', config.postgres)) };
   });
   // The worker stands for coordinator; one is enough for a single process.
-  const api = openAtStart('api', () => composeApiProcess(config, { logger: openLogger(given, 'api') }));
-  const worker = openAtStart('worker', () =>
-    composeWorkerProcess(config, { logger: openLogger(given, 'worker'), ...handlers }),
+  const api = openAtStart('api', async () =>
+    composeApiProcess(config, { logger: await openLogger(given, 'api') }),
+  );
+  const worker = openAtStart('worker', async () =>
+    composeWorkerProcess(config, { logger: await openLogger(given, 'worker'), ...handlers }),
   );
   const addresses: Service = {
     name: 'addresses',

@@ -1,6 +1,5 @@
 import { Argument, type Command } from 'commander';
 import type { Config } from '../../config/load-config.js';
-import { migrate } from '../../shared/postgres/migrate.js';
 import { readMigrations } from '../check-migrations.js';
 import { readSettings } from '../settings.js';
 
@@ -38,6 +37,7 @@ async function runMigrate(direction: Direction, config: Config): Promise<void> {
     return;
   }
   console.error(describeTarget(postgres));
+  const { migrate } = await import('../../shared/postgres/migrate.js');
   const names = await migrate(direction, postgres);
   for (const name of names) console.log(`${direction === 'up' ? 'applied' : 'taken back'}  ${name}`);
   if (names.length === 0)

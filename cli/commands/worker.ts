@@ -40,7 +40,7 @@ async function runWorker({ queues, concurrency, handlers: modules }: WorkerComma
     WORKER_CONCURRENCY: concurrency,
     WORKER_HANDLERS: modules?.join(','),
   });
-  const logger = openLogger(config, 'worker');
+  const logger = await openLogger(config, 'worker');
   const compose = async () => {
     const handlers = await loadHandlers(config.handlerModules);
     await checkMigrations(config);

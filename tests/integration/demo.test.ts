@@ -18,7 +18,7 @@ beforeAll(() => {
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
 function startDemo(args: string[], variables: NodeJS.ProcessEnv = {}) {
-  return spawn(process.execPath, ['--import', 'tsx', 'examples/demo/main.ts', ...args], {
+  return spawn(process.execPath, ['dist/examples/demo/main.js', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,
@@ -26,7 +26,6 @@ function startDemo(args: string[], variables: NodeJS.ProcessEnv = {}) {
       NODE_OPTIONS: '',
       API_PORT: '',
       TMPDIR: temporary,
-      TSX_TSCONFIG_PATH: 'examples/demo/tsconfig.source.json',
       ...variables,
     },
   });
