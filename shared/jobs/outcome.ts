@@ -38,8 +38,11 @@ export type Outcome =
 
 export type OutcomeOf<Kind extends Outcome['kind']> = Extract<Outcome, { kind: Kind }>;
 
-export const complete = (end: AttemptEnd, result: unknown): Outcome => ({
-  ...end,
+/** Field by field: the way of nearly every job, and a spread costs ten times as much (docs/performance.md). */
+export const complete = ({ job, durationMs, logs }: AttemptEnd, result: unknown): Outcome => ({
+  job,
+  durationMs,
+  logs,
   kind: 'completed',
   result,
 });
