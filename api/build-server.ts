@@ -1,7 +1,7 @@
-import helmet from '@fastify/helmet';
 import underPressure from '@fastify/under-pressure';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import helmet from 'helmet';
 import type { Installation } from '../shared/installation.js';
 import { createJobMeasurer } from '../shared/jobs/measure-jobs.js';
 import { readHealth } from '../shared/jobs/read-health.js';
@@ -82,7 +82,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   acceptJson(app);
   answerErrors(app, logger);
   observeRequests(app, metrics, logger);
-  await app.register(helmet, { contentSecurityPolicy: CONTENT_SECURITY_POLICY, hsts: false });
+  setSecurityHeaders(app);
   authenticate(app, installation, auth);
   if (rateLimit) await limitRate(app, installation, rateLimit);
   await describeApi(app);
@@ -90,6 +90,14 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   const context = { installation, coalescer, reader, measurer, follower, metrics, logger, batchBodyLimit };
   await app.register(async (scope) => addRoutes(scope, context));
   return app;
+}
+
+/** Put together once: Fastify's plugin for it makes helmet, and reads the policy, anew for every request. */
+function setSecurityHeaders(app: FastifyInstance): void {
+  const setHeaders = helmet({ contentSecurityPolicy: CONTENT_SECURITY_POLICY, hsts: false });
+  app.addHook('onRequest', (request, reply, done) =>
+    setHeaders(request.raw, reply.raw, (error) => done(error as Error | undefined)),
+  );
 }
 
 /** In a scope of their own: plugins bring routes whose schemas are not zod's. */

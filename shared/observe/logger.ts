@@ -34,12 +34,14 @@ export function createLogger(options: LoggerOptions = {}): Logger {
         ...(process.stderr.isTTY ? [colorize()] : []),
         forPeople,
       );
-  return winston.createLogger({
+  const logger = winston.createLogger({
     level: options.level ?? 'info',
     format,
     defaultMeta: options.fields ?? {},
     transports: [new winston.transports.Console({ stderrLevels: ['error', 'warn', 'info', 'debug'] })],
   });
+  // winston formats a line before it looks whether anybody wants it, and every request writes one.
+  return logger.isLevelEnabled('debug') ? logger : Object.assign(logger, { debug: () => logger });
 }
 
 export const silentLogger: Logger = {
