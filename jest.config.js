@@ -18,8 +18,6 @@ export default {
   globalSetup: '<rootDir>/tests/support/global-setup.mjs',
   globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
   reporters: ['default', '<rootDir>/tests/support/plain-summary-reporter.mjs'],
-  // Also on two cores, where jest would take one: half of the time tests wait for servers.
-  maxWorkers: '100%',
   // Against a test that hangs. A slow machine takes half a minute for some that start many processes.
   testTimeout: 90_000,
   coverageProvider: 'v8',
