@@ -23,6 +23,7 @@ import { addHealthRoutes } from './routes/health.js';
 import { addMetricsRoutes } from './routes/metrics.js';
 import { RESOURCES } from './routes/resources.js';
 import { refuseConnection } from './refuse-connection.js';
+import { refuseUnderPressure } from './refuse-under-pressure.js';
 import { refuseUnknown } from './refuse-unknown.js';
 import { nameRoutes } from './route-table.js';
 import { serveDocs } from './swagger-ui.js';
@@ -110,7 +111,10 @@ async function addRoutes(scope: FastifyInstance, context: ApiContext): Promise<v
   addMetricsRoutes(server, context);
   await server.register(async (api) => {
     // Under pressure jobs wait; probes and metrics, which are not here, tell of it.
-    await api.register(underPressure, { maxEventLoopDelay: LONGEST_LOOP_DELAY_MS });
+    await api.register(underPressure, {
+      maxEventLoopDelay: LONGEST_LOOP_DELAY_MS,
+      pressureHandler: refuseUnderPressure(),
+    });
     refuseUnknown(api);
     for (const addRoutesOf of RESOURCES) addRoutesOf(api, context);
   });

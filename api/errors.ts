@@ -63,8 +63,6 @@ interface FastifyFault {
 /** Codes: https://fastify.dev/docs/latest/Reference/Errors/ */
 function translateFastify({ code, statusCode, message }: FastifyFault, bodyLimit?: number): HoldfastError {
   const text = typeof message === 'string' ? message : '';
-  if (code === 'FST_UNDER_PRESSURE')
-    return new HoldfastError('overloaded', 'this process has more to do than it can; try again');
   if (code === 'FST_ERR_BAD_URL' || code === 'FST_ERR_MAX_PARAM_LENGTH')
     return invalid('url', 'is not a valid address');
   if (statusCode === 413) return new HoldfastError('payload_too_large', describeLimit(bodyLimit));
