@@ -38,6 +38,10 @@ export class Claimer {
 
   constructor(private readonly options: ClaimerOptions) {}
 
+  get jobTypes(): readonly string[] {
+    return this.options.jobTypes;
+  }
+
   /** Ends retries under way; what PostgreSQL did not answer is left to the rescue. */
   stop(): void {
     this.isStopping = true;

@@ -38,6 +38,9 @@ const MOST_POLL_MS_WITHOUT_REDIS = 500;
 /** A job younger than this may be on its way through Redis. */
 const POLL_READY_FOR_MS = 2_000;
 const WITHOUT_CONNECTION_MS = 250;
+/** The idle wait: of who looks into PostgreSQL each time it ends, and of who counts on another one's looks. */
+const WAIT_SECONDS = 1;
+const RESTING_WAIT_SECONDS = 5;
 const FULL_MS = 50;
 
 /** Brings a queue's jobs to free slots: take, claim, execute; wait when there is nothing. */
@@ -52,6 +55,8 @@ export class Consumer implements Service {
   private polling: Promise<unknown> | undefined;
   private isStopping = false;
   private isRedisAway = false;
+  /** Nothing came, and another worker looks after the queue. */
+  private isResting = false;
   /** Until a take has succeeded again. */
   private wasRedisAway = false;
   /** Claims in a row that got nothing but ids of types that other workers handle. */
@@ -110,7 +115,7 @@ export class Consumer implements Service {
 
   /** Whatever throws here is Redis. */
   private async workWithRedis(taker: Taker): Promise<void> {
-    let ids: readonly string[] | null;
+    let ids: readonly string[];
     try {
       ids = await taker.take(MAX_BATCH);
       if (this.wasRedisAway) this.options.installation.events.emit('redisBack');
@@ -122,24 +127,32 @@ export class Consumer implements Service {
       this.isRedisAway = this.wasRedisAway = true;
       return;
     }
-    if (ids !== null) this.launch(ids);
-    else if (this.claims.size === 0) taker.lookForStrayIds();
+    if (ids.length > 0) this.launch(ids);
     // Also while Redis brings a little all the time: what it forgot must not wait until that ends.
-    if (taker.isDrained && this.poller.isDue && !this.isStopping) await this.pollBesides();
+    if (taker.isDrained && this.poller.isDue && !this.isStopping) await this.lookBesides();
   }
 
-  /** A poll may be slow, under an old snapshot for one: as long as there are slots besides, what Redis brings does not wait for it. */
-  private pollBesides(): Promise<unknown> | undefined {
-    const half = this.options.slots.free >> 1;
-    if (half === 0) return this.poll(POLL_READY_FOR_MS);
-    this.polling ??= this.poll(POLL_READY_FOR_MS, half).finally(() => (this.polling = undefined));
-    return undefined;
+  private async lookBesides(): Promise<void> {
+    this.isResting = !(await this.poller.isOurTurn());
+    if (this.isResting) return;
+    // A poll may be slow, under an old snapshot for one: as long as there are slots besides, what Redis brings does not wait for it.
+    this.polling ??= this.pollWhileFound().finally(() => (this.polling = undefined));
   }
 
-  private async waitForOne(taker: Taker): Promise<string[] | null> {
-    const id = await taker.waitForOne();
-    if (id === undefined) await this.pause.wait(jitter(WITHOUT_CONNECTION_MS));
-    return typeof id === 'string' ? [id] : null;
+  /** Half of the free slots at a time, and again as long as that many are found: Redis may be well, and know nothing of them. */
+  private async pollWhileFound(): Promise<void> {
+    const { slots, settler } = this.options;
+    while (!this.isStopping && !settler.isFull) {
+      const most = Math.max(1, Math.min(slots.free >> 1, MAX_BATCH));
+      if ((await this.poll(POLL_READY_FOR_MS, most)) < most) return;
+      if (slots.free <= 0) await slots.whenFree();
+    }
+  }
+
+  private async waitForOne(taker: Taker): Promise<readonly string[]> {
+    const ids = await taker.waitForOne(this.isResting ? RESTING_WAIT_SECONDS : WAIT_SECONDS);
+    if (ids === undefined) await this.pause.wait(jitter(WITHOUT_CONNECTION_MS));
+    return ids ?? [];
   }
 
   private async workWithoutRedis(): Promise<void> {
@@ -159,6 +172,7 @@ export class Consumer implements Service {
   /** Claims what was taken, and has its slots reserved, without waiting for the answer: the next take may go on meanwhile. */
   private launch(entries: readonly string[]): void {
     const { slots, queue, installation } = this.options;
+    this.isResting = false;
     const ids = entries.filter((entry) => /^\d{1,15}$/.test(entry)).map(Number);
     const garbage = entries.length - ids.length;
     if (garbage > 0) installation.events.emit('garbageDropped', { queue, count: garbage });

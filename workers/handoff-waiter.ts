@@ -2,9 +2,8 @@ import { waitUntilReady, type RedisConnection } from '../shared/redis/connect-re
 import type { QueueKeys } from '../shared/redis/keys.js';
 import type { BlockingConnections } from './blocking-connections.js';
 
-const WAIT_SECONDS = 1;
 /** A blocked pop must not outlive a Redis that went away without a word. */
-const WATCHDOG_MS = WAIT_SECONDS * 1_000 + 1_500;
+const LATE_MS = 1_500;
 
 /**
  * The idle wait: BRPOPLPUSH from `handoff` to the processing list, on a connection of its own. (Redis calls it BLMOVE RIGHT
@@ -21,17 +20,17 @@ export class HandoffWaiter {
   ) {}
 
   /**
-   * An id, null when none came within about a second, or undefined when no connection was free to wait on.
+   * An id, null when none came within so many seconds, or undefined when no connection was free to wait on.
    *
    * @throws when Redis is away; an id may then lie in processing
    */
-  async wait(): Promise<string | null | undefined> {
+  async wait(seconds: number): Promise<string | null | undefined> {
     if (this.isStopped) return null;
     const connection = this.connections.lend();
     if (!connection) return undefined;
     let isAtRest = false;
     try {
-      const id = await this.pop(connection);
+      const id = await this.pop(connection, seconds);
       isAtRest = !this.isStopped;
       return id;
     } finally {
@@ -46,17 +45,18 @@ export class HandoffWaiter {
     this.stopWaiting?.();
   }
 
-  private async pop(connection: RedisConnection): Promise<string | null> {
+  private async pop(connection: RedisConnection, seconds: number): Promise<string | null> {
     if (!(await waitUntilReady(connection, 1_000)))
       throw new Error('the blocking connection to Redis is not ready');
     if (this.isStopped) return null;
     const processing = this.keys.processing(this.workerId);
-    const popped = connection.brpoplpush(this.keys.handoff, processing, WAIT_SECONDS);
+    const popped = connection.brpoplpush(this.keys.handoff, processing, seconds);
     popped.catch(() => undefined);
     let timer: NodeJS.Timeout | undefined;
     const stopped = new Promise<null>((resolve, reject) => {
       this.stopWaiting = () => resolve(null);
-      timer = setTimeout(() => reject(new Error('Redis did not end a blocking pop in time')), WATCHDOG_MS);
+      const late = () => reject(new Error('Redis did not end a blocking pop in time'));
+      timer = setTimeout(late, seconds * 1_000 + LATE_MS);
     });
     return Promise.race([popped, stopped]).finally(() => clearTimeout(timer));
   }

@@ -4,6 +4,7 @@ import { toIds } from '../shared/redis/lane-contents.js';
 import type { Lanes } from '../shared/redis/lanes.js';
 import type { BlockingConnections } from './blocking-connections.js';
 import { HandoffWaiter } from './handoff-waiter.js';
+import { ProcessingList } from './processing-list.js';
 import type { RunningAttempts } from './running-attempts.js';
 import type { Slots } from './slots.js';
 
@@ -23,10 +24,9 @@ const FORGET_AFTER_MS = 50;
 /** Takes a queue's ids from Redis, and keeps the worker's processing list there. */
 export class Taker {
   private readonly waiter: HandoffWaiter;
-  /** Ids whose claims have been answered; the next take removes them from the processing list. */
-  private answered: string[] = [];
+  private readonly list = new ProcessingList();
   private forgetTimer: NodeJS.Timeout | undefined;
-  /** Ids may lie in the processing list that nobody here knows of: a pop or take failed, or its id could not be put back. */
+  /** Ids may lie in the processing list that nobody here knows of: a pop or a take failed, or a pop that was given up did not. */
   private hasStrayIds = false;
   /** The last take got less than it asked for: the lanes are empty, and slots are free. */
   isDrained = false;
@@ -41,7 +41,7 @@ export class Taker {
    *
    * @throws when Redis is away
    */
-  async take(most: number): Promise<string[]> {
+  async take(most: number): Promise<readonly string[]> {
     try {
       const stray = this.hasStrayIds ? await this.collectStrayIds() : [];
       return stray.length > 0 ? stray : await this.takeFromLanes(most);
@@ -52,38 +52,35 @@ export class Taker {
   }
 
   /**
-   * The idle wait: an id with a slot reserved, null when none came, or undefined when it could not wait.
+   * The idle wait: one id with a slot reserved, none when none came in time, or undefined when it could not wait.
    *
    * @throws when Redis is away
    */
-  async waitForOne(): Promise<string | null | undefined> {
+  async waitForOne(seconds: number): Promise<readonly string[] | undefined> {
     let id: string | null | undefined;
     try {
-      id = await this.waiter.wait();
+      id = await this.waiter.wait(seconds);
     } catch (error) {
       this.hasStrayIds = true;
       throw error;
     }
-    if (typeof id !== 'string') return id;
+    if (id === null) return [];
+    if (id === undefined) return undefined;
+    const ids = [id];
+    this.list.add(ids);
     if (this.options.slots.free <= 0) {
-      await this.putBack(id);
-      return null;
+      await this.putBack(ids);
+      return [];
     }
     this.options.slots.take(1);
     // No take of ours will follow soon: the next idle worker is to be woken all the same.
     if (this.options.slots.free <= 0) void this.flush();
-    return id;
+    return ids;
   }
 
-  /** Their claim was answered: Redis need not hold them any longer. */
+  /** The claim of ids that came together was answered: Redis need not hold them any longer. */
   forget(ids: readonly string[]): void {
-    this.answered.push(...ids);
-    this.forgetTimer ??= setTimeout(() => void this.flush(), FORGET_AFTER_MS);
-  }
-
-  /** For when nothing is under way: what lies in our list got there behind our back, by a pop that we had given up. */
-  lookForStrayIds(): void {
-    if (this.answered.length === 0) this.hasStrayIds = true;
+    if (this.list.answer(ids)) this.forgetTimer ??= setTimeout(() => void this.flush(), FORGET_AFTER_MS);
   }
 
   /** Ends a wait under way. */
@@ -94,20 +91,19 @@ export class Taker {
   /** What was taken but not claimed goes back to its lane. @throws when Redis or PostgreSQL is away: the sweep does it */
   async returnAll(): Promise<void> {
     const { lanes, queue, workerId, installation } = this.options;
-    this.takeAnswered();
+    clearTimeout(this.forgetTimer);
     const ids = toIds(await lanes.collect(queue, workerId));
     await dispatchReadyOf(installation, ids, 'front');
   }
 
   /** Reserves the slots before it asks: other consumers share them. */
-  private async takeFromLanes(most: number): Promise<string[]> {
-    const { lanes, queue, workerId, slots, running } = this.options;
+  private async takeFromLanes(most: number): Promise<readonly string[]> {
+    const { slots, running } = this.options;
     const count = Math.min(slots.free, most);
     slots.take(count);
-    const forget = this.takeAnswered();
     let taken = 0;
     try {
-      const ids = await lanes.take(queue, { workerId, count, suspects: running.hasSuspect ? 0 : 1, forget });
+      const ids = await this.ask(count, running.hasSuspect ? 0 : 1);
       taken = ids.length;
       this.isDrained = taken < count;
       return ids;
@@ -116,36 +112,39 @@ export class Taker {
     }
   }
 
-  /** When no take has carried these along: Redis must not hold the ids of finished jobs. */
+  /** A take of none, for when no other will follow soon: Redis must not hold the ids of finished jobs. */
   private async flush(): Promise<void> {
-    const { lanes, queue, workerId } = this.options;
-    const forget = this.takeAnswered();
-    // Redis is away: they go with the next ones.
-    await lanes
-      .take(queue, { workerId, count: 0, suspects: 0, forget })
-      .catch(() => this.answered.push(...forget));
+    // Redis is away: what our list holds is sorted out when it is back.
+    await this.ask(0, 0).catch(() => (this.hasStrayIds = true));
   }
 
-  private takeAnswered(): string[] {
+  private async ask(count: number, suspects: number): Promise<readonly string[]> {
+    const { lanes, queue, workerId } = this.options;
     clearTimeout(this.forgetTimer);
     this.forgetTimer = undefined;
-    return this.answered.splice(0);
+    const { oldest } = this.list;
+    const forget = this.list.forgetAnswered();
+    const { ids, hasStrayIds } = await lanes.take(queue, { workerId, count, suspects, oldest, forget });
+    if (hasStrayIds) this.hasStrayIds = true;
+    this.list.add(ids);
+    return ids;
   }
 
-  /** Whatever is in our processing list now: claims sort out what we know already. */
+  /** Whatever is in our processing list now, and leaves it: claims sort out what we know already. */
   private async collectStrayIds(): Promise<string[]> {
     const { lanes, queue, workerId, slots } = this.options;
     const ids = await lanes.collect(queue, workerId);
     this.hasStrayIds = false;
+    this.list.clear();
     slots.take(ids.length);
     return ids;
   }
 
   /** Another queue of this worker took the last slot meanwhile. */
-  private async putBack(id: string): Promise<void> {
+  private async putBack(ids: readonly string[]): Promise<void> {
     try {
-      await dispatchReadyOf(this.options.installation, toIds([id]), 'front');
-      this.forget([id]);
+      await dispatchReadyOf(this.options.installation, toIds(ids), 'front');
+      this.forget(ids);
     } catch {
       // PostgreSQL is away: it stays in our list, and is taken with the next free slot.
       this.hasStrayIds = true;

@@ -15,6 +15,8 @@ export interface QueueKeys {
   readonly owners: string;
   /** Present unless Redis forgot, or the queue is new; `partly` while its lanes are not filled. See lane-contents.ts. */
   readonly epoch: string;
+  /** There while a look at PostgreSQL by a worker of these job types counts for all others of the same. */
+  looked(jobTypes: string): string;
   lane(priority: number): string;
   processing(workerId: string): string;
 }
@@ -34,6 +36,7 @@ export function queueKeys({ prefix, installationId }: KeySpace, queue: string): 
     suspects: `${base}:suspects`,
     owners: `${base}:owners`,
     epoch: `${base}:epoch`,
+    looked: (jobTypes) => `${base}:looked:${jobTypes}`,
     lane: (priority) => `${base}:lane:${priority}`,
     processing: (workerId) => `${base}:processing:${workerId}`,
   };

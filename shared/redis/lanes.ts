@@ -13,7 +13,17 @@ export interface TakeRequest {
   readonly workerId: string;
   readonly count: number;
   readonly suspects: number;
-  readonly forget: readonly string[];
+  /** The oldest id in the worker's processing list, as far as it knows; empty when there should be none. */
+  readonly oldest: string;
+  /** How many of that list are to be forgotten, from the oldest on. */
+  readonly forget: number;
+}
+
+export interface Taken {
+  /** May be garbage. */
+  readonly ids: readonly string[];
+  /** The processing list was not as the worker knows it: nothing was forgotten. */
+  readonly hasStrayIds: boolean;
 }
 
 /**
@@ -23,12 +33,16 @@ export interface TakeRequest {
 export interface Lanes {
   /** Adds ids to their lanes, at the back, or at the front for jobs that have waited already. */
   push(queue: string, entries: readonly LaneEntry[], end?: 'back' | 'front'): Promise<void>;
-  /** Moves ids to the worker's processing list and removes those it asks to forget. Ids may be garbage. */
-  take(queue: string, request: TakeRequest): Promise<string[]>;
+  /** Moves ids to the worker's processing list and removes those it asks to forget. */
+  take(queue: string, request: TakeRequest): Promise<Taken>;
   /** Empties the processing list of a worker that is still there, and returns what was in it. */
   collect(queue: string, workerId: string): Promise<string[]>;
   /** The same for a worker that is gone: it is forgotten. */
   drain(queue: string, workerId: string): Promise<string[]>;
+  /** Whether nobody of these job types (a digest of them) has looked into PostgreSQL for so long; if so, the caller has now. */
+  startLook(queue: string, jobTypes: string, forMs: number): Promise<boolean>;
+  /** That look found something: others should look, too. */
+  voidLook(queue: string, jobTypes: string): Promise<void>;
   keys(queue: string): QueueKeys;
   /** Counts one more request of a caller in a window that began with its first: how many they are, and how long it lasts. */
   countRequest(caller: string, windowMs: number): Promise<{ count: number; leftMs: number }>;
@@ -65,10 +79,19 @@ export async function openLanes(address: RedisAddress, keySpace: KeySpace): Prom
         await connection.holdfastPush(keys(queue).base, end, ...groupByLane(chunk));
       }
     },
-    take: (queue, { workerId, count, suspects, forget }) =>
-      connection.holdfastTake(keys(queue).base, workerId, count, suspects, ...forget),
+    async take(queue, { workerId, count, suspects, oldest, forget }) {
+      const { base } = keys(queue);
+      const [ids, isKnown] = await connection.holdfastTake(base, workerId, count, suspects, oldest, forget);
+      return { ids: JSON.parse(ids) as string[], hasStrayIds: isKnown === 0 };
+    },
     collect: (queue, workerId) => connection.holdfastDrain(keys(queue).base, workerId, 'keep'),
     drain: (queue, workerId) => connection.holdfastDrain(keys(queue).base, workerId, 'forget'),
+    async startLook(queue, jobTypes, forMs) {
+      return (await connection.set(keys(queue).looked(jobTypes), '', 'PX', forMs, 'NX')) !== null;
+    },
+    async voidLook(queue, jobTypes) {
+      await connection.del(keys(queue).looked(jobTypes));
+    },
     async countRequest(caller, windowMs) {
       const [count, leftMs] = await connection.holdfastCount(rateKey(keySpace, caller), windowMs);
       return { count, leftMs };

@@ -53,44 +53,29 @@ refill(base)
 `;
 
 /**
- * Claims are answered about in the order in which their ids came: what is forgotten lies at the ends of the list, and is
- * trimmed off; else the list is written anew. One LREM for each id would be as many commands to carry out and to write to
- * the append-only file.
+ * Ids leave a processing list in the order in which they came, so that trimming it is enough: one LREM for each id would be
+ * as many commands to carry out and to write to the append-only file. False, and nothing is done, when its oldest id is
+ * another one than its worker knows of.
  */
 const FORGET = `
-local function forget(key, first_arg)
-  if #ARGV == first_arg then return redis.call('LREM', key, -1, ARGV[first_arg]) end
-  local times, left = {}, #ARGV - first_arg + 1
-  for i = first_arg, #ARGV do times[ARGV[i]] = (times[ARGV[i]] or 0) + 1 end
-  local function is_forgotten(id)
-    if (times[id] or 0) == 0 then return false end
-    times[id], left = times[id] - 1, left - 1
-    return true
-  end
-  local held = redis.call('LRANGE', key, 0, -1)
-  local first, last = 1, #held
-  while last >= first and is_forgotten(held[last]) do last = last - 1 end
-  while last >= first and is_forgotten(held[first]) do first = first + 1 end
-  if last < first then return redis.call('DEL', key) end
-  if left == 0 then return redis.call('LTRIM', key, first - 1, last - 1) end
-  local kept = {}
-  for i = first, last do
-    if not is_forgotten(held[i]) then kept[#kept + 1] = held[i] end
-  end
-  redis.call('DEL', key)
-  for i = 1, #kept, 1000 do redis.call('RPUSH', key, unpack(kept, i, math.min(i + 999, #kept))) end
+local function forget(key, oldest, count)
+  if (redis.call('LINDEX', key, -1) or '') ~= oldest then return false end
+  if count > 0 then redis.call('LTRIM', key, 0, -1 - count) end
+  return true
 end
 `;
 
 /**
  * Moves up to ARGV[2] ids to the worker's processing list, highest lane first; every 16th take begins with the lane
  * that has waited longest, so that low priorities move. Refills the handoff, also when it takes none.
- * ARGV: worker id, how many, how many of them may be suspects, then ids to forget. Returns the ids.
+ * ARGV: worker id, how many, how many of them may be suspects, the oldest id in the processing list (empty: none), how many to forget
+ * from it on. Returns the ids as one JSON text (500 replies by themselves take several times as long to write and to read), and
+ * whether that list is as its worker knows it; if not, nothing was forgotten.
  */
 const TAKE = `${REFILL}${FORGET}
 local base, worker, free, suspects = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local processing = base .. ':processing:' .. worker
-if #ARGV > 3 then forget(processing, 4) end
+local is_known = forget(processing, ARGV[4], tonumber(ARGV[5]))
 local taken = {}
 local function take_from(key, most)
   if most <= 0 then return 0 end
@@ -122,7 +107,7 @@ if free > 0 then
   redis.call('SADD', base .. ':owners', worker)
 end
 refill(base)
-return taken
+return { #taken > 0 and cjson.encode(taken) or '[]', is_known and 1 or 0 }
 `;
 
 /**

@@ -221,7 +221,8 @@ describeWithRedis('with Redis', () => {
       Array.from({ length: 50 }, () => ({})),
     );
     await redis().del(keys().lane(50), keys().handoff);
-    await work(db.installation, [echo], { pollIntervalMs: 200 });
+    // Not two jobs for each time that it has waited for Redis.
+    await work(db.installation, [echo], { pollIntervalMs: 200, concurrency: 2 });
     await completed(50);
   });
 
@@ -270,7 +271,13 @@ describeWithRedis('with Redis', () => {
 
   test('ids that a dead worker had taken, but not claimed, are put back', async () => {
     const { id } = await client.submit(echo, {});
-    await db.installation.lanes!.take('default', { workerId: 'w-gone', count: 1, suspects: 0, forget: [] });
+    await db.installation.lanes!.take('default', {
+      workerId: 'w-gone',
+      count: 1,
+      suspects: 0,
+      oldest: '',
+      forget: 0,
+    });
     await coordinate();
     await work(db.installation, [echo], { pollIntervalMs: 60_000 });
     await client.result(id);

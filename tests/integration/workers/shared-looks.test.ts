@@ -1,0 +1,111 @@
+import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Installation } from '../../../shared/installation.js';
+import type { ClaimedJob } from '../../../shared/jobs/claimed-job.js';
+import type { Claimer } from '../../../workers/claimer.js';
+import { createWorker, type Worker } from '../../../workers/create-worker.js';
+import { Poller } from '../../../workers/poller.js';
+import { RunningAttempts } from '../../../workers/running-attempts.js';
+import { Slots } from '../../../workers/slots.js';
+import { eventually } from '../../support/eventually.js';
+import { createTestInstallation, hasRedis, type TestInstallation } from '../../support/test-installation.js';
+import { actJob } from '../../support/test-jobs.js';
+
+/** Idle workers look for forgotten jobs in PostgreSQL, for each other. */
+const describeWithRedis = hasRedis ? describe : describe.skip;
+const db: TestInstallation = await createTestInstallation();
+const workers: Worker[] = [];
+beforeEach(() => db.sql('TRUNCATE jobs, job_executions, job_dependencies, claim_batches, workers'));
+afterEach(async () => {
+  await Promise.all(workers.splice(0).map((worker) => worker.stop()));
+});
+afterAll(() => db.close());
+
+/** A worker, and what it was told whenever a look was due: that it is its turn, or that another one's counts. */
+async function watchedWorker(type = 'echo') {
+  const lanes = db.installation.lanes!;
+  const turns: boolean[] = [];
+  const installation: Installation = {
+    ...db.installation,
+    lanes: {
+      ...lanes,
+      async startLook(...look) {
+        const isFirst = await lanes.startLook(...look);
+        turns.push(isFirst);
+        return isFirst;
+      },
+    },
+  };
+  const worker = createWorker({ installation, jobs: [actJob(type, () => undefined)], pollIntervalMs: 300 });
+  workers.push(worker);
+  await worker.start();
+  return { worker, turns };
+}
+
+describeWithRedis('of idle workers', () => {
+  test('one looks; when it is gone, another one does', async () => {
+    const watched = [await watchedWorker(), await watchedWorker(), await watchedWorker()];
+    const isResting = ({ turns }: { turns: boolean[] }) => turns.at(-1) === false;
+    await eventually('two rest', () => watched.filter(isResting).length === 2);
+    for (const { worker } of watched.filter((one) => !isResting(one))) await worker.stop();
+    // No coordinator is here that would hear of it.
+    await db.sql(`INSERT INTO jobs (job_type) VALUES ('echo')`);
+    const completed = () => db.sql(`SELECT 1 FROM jobs WHERE status = 'completed'`);
+    await eventually('a job that never was in Redis runs', async () => (await completed()).length === 1);
+  });
+
+  test('those of other job types look for themselves', async () => {
+    const watched = [await watchedWorker('echo'), await watchedWorker('other')];
+    await eventually('both have looked again', () => watched.every(({ turns }) => turns.length >= 2));
+    expect(watched.flatMap(({ turns }) => turns)).not.toContain(false);
+  });
+});
+
+describeWithRedis('a look', () => {
+  function createPoller(claimReady: () => Promise<ClaimedJob[]>, running = new RunningAttempts()) {
+    const claimer = { jobTypes: ['b', 'a'], claimReady } as unknown as Claimer;
+    const slots = new Slots(2);
+    const queue = 'looked-into';
+    return new Poller({
+      installation: db.installation,
+      queue,
+      slots,
+      claimer,
+      running,
+      pollIntervalMs: 3_600_000,
+    });
+  }
+  const job = { lostCount: 0 } as ClaimedJob;
+  const other = createPoller(async () => []);
+  beforeEach(async () => {
+    const { lanes } = db.installation;
+    const looked = await lanes!.connection.keys(`${lanes!.keys('looked-into').base}*`);
+    if (looked.length > 0) await lanes!.connection.unlink(...looked);
+  });
+
+  test('that finds nothing counts for all workers of the same job types', async () => {
+    const poller = createPoller(async () => []);
+    expect(await poller.isOurTurn()).toBe(true);
+    expect(await poller.poll(1, 0)).toEqual([]);
+    expect(await other.isOurTurn()).toBe(false);
+    expect([poller.isDue, other.isDue]).toEqual([false, false]);
+  });
+
+  test.each([
+    ['finds a job', async () => [job]],
+    ['fails', () => Promise.reject(new Error('away'))],
+  ])('that %s counts for nobody', async (_what, claimReady) => {
+    const poller = createPoller(claimReady);
+    expect(await poller.isOurTurn()).toBe(true);
+    expect(await other.isOurTurn()).toBe(false);
+    await poller.poll(2, 0);
+    await eventually('another one may look', () => other.isOurTurn());
+  });
+
+  test('of a worker that runs a suspect counts for nobody: it leaves suspects out', async () => {
+    const running = new RunningAttempts();
+    running.expect({ ...job, lostCount: 9 });
+    const poller = createPoller(async () => [], running);
+    expect(await poller.isOurTurn()).toBe(true);
+    expect(await other.isOurTurn()).toBe(true);
+  });
+});
