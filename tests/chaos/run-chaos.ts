@@ -77,7 +77,8 @@ export async function runChaos(options: ChaosOptions): Promise<RunReport> {
     const longestIdleWaitMs = waits.longestMs;
     return toReport({ seed, minutes, evidence, injection, recovery, longestIdleWaitMs, violations });
   } finally {
-    await world.stop({ keepFiles: !isClean });
+    // Of code that was broken on purpose nobody wants to read them.
+    await world.stop({ keepFiles: !isClean && options.codeRoot === undefined });
   }
 }
 
