@@ -18,6 +18,8 @@ export default {
   globalSetup: '<rootDir>/tests/support/global-setup.mjs',
   globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
   reporters: ['default', '<rootDir>/tests/support/plain-summary-reporter.mjs'],
+  // Test files have servers' databases and ports of their own; much of their time is waiting for processes and leases.
+  maxWorkers: '100%',
   // Against a test that hangs. A slow machine takes half a minute for some that start many processes.
   testTimeout: 90_000,
   coverageProvider: 'v8',

@@ -4,7 +4,6 @@ import type { Installation } from '../shared/installation.js';
 import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
 import { InterruptibleWait } from '../shared/time/interruptible-wait.js';
 import { jitter } from '../shared/time/loop.js';
-import { monotonicMs } from '../shared/time/monotonic.js';
 import type { BlockingConnections } from './blocking-connections.js';
 import type { Claim, Claimer } from './claimer.js';
 import { ClaimsUnderWay } from './claims-under-way.js';
@@ -35,8 +34,6 @@ export interface ConsumerOptions {
 const MAX_BATCH = 500;
 /** While Redis is away the poll is the dispatch. */
 const MOST_POLL_MS_WITHOUT_REDIS = 500;
-/** A job younger than this may be on its way through Redis. */
-const POLL_READY_FOR_MS = 2_000;
 const WITHOUT_CONNECTION_MS = 250;
 /** The idle wait: of who looks into PostgreSQL each time it ends, and of who counts on another one's looks. */
 const WAIT_SECONDS = 1;
@@ -51,12 +48,8 @@ export class Consumer implements Service {
   private readonly pause = new InterruptibleWait();
   private readonly claims = new ClaimsUnderWay();
   private loop: Promise<void> | undefined;
-  /** A poll besides what Redis brings. */
-  private polling: Promise<unknown> | undefined;
   private isStopping = false;
   private isRedisAway = false;
-  /** Nothing came, and another worker looks after the queue. */
-  private isResting = false;
   /** Until a take has succeeded again. */
   private wasRedisAway = false;
   /** Claims in a row that got nothing but ids of types that other workers handle. */
@@ -66,7 +59,7 @@ export class Consumer implements Service {
     const { installation, connections, queue } = options;
     const { lanes } = installation;
     this.name = `consumer of ${queue}`;
-    this.poller = new Poller(options);
+    this.poller = new Poller({ ...options, begin: (job) => this.runInSlot(job) });
     if (lanes && connections) this.taker = new Taker({ ...options, lanes, connections });
   }
 
@@ -81,7 +74,7 @@ export class Consumer implements Service {
     this.pause.interrupt();
     this.options.slots.interrupt();
     await this.loop;
-    await Promise.all([this.claims.whenAllHaveEnded(), this.polling]);
+    await Promise.all([this.claims.whenAllHaveEnded(), this.poller.stop()]);
     this.options.slots.giveUpAhead('its worker stopped before it began');
     await this.taker?.returnAll().catch(() => undefined);
   }
@@ -105,7 +98,7 @@ export class Consumer implements Service {
     if (this.foreignClaims > 1) {
       await this.pause.wait(jitter(Math.min(25 * 2 ** Math.min(this.foreignClaims, 6), 1_000)));
       // Behind thousands of ids for others there may be some for us.
-      await this.poll(0);
+      await this.poller.poll();
     }
     await this.claims.whenNextIsWorthIt(this.taker?.isDrained ?? false);
     if (slots.free <= 0) return this.restUntilSlot();
@@ -129,50 +122,27 @@ export class Consumer implements Service {
     }
     if (ids.length > 0) this.launch(ids);
     // Also while Redis brings a little all the time: what it forgot must not wait until that ends.
-    if (taker.isDrained && this.poller.isDue && !this.isStopping) await this.lookBesides();
-  }
-
-  private async lookBesides(): Promise<void> {
-    this.isResting = !(await this.poller.isOurTurn());
-    if (this.isResting) return;
-    // A poll may be slow, under an old snapshot for one: as long as there are slots besides, what Redis brings does not wait for it.
-    this.polling ??= this.pollWhileFound().finally(() => (this.polling = undefined));
-  }
-
-  /** Half of the free slots at a time, and again as long as that many are found: Redis may be well, and know nothing of them. */
-  private async pollWhileFound(): Promise<void> {
-    const { slots, settler } = this.options;
-    while (!this.isStopping && !settler.isFull) {
-      const most = Math.max(1, Math.min(slots.free >> 1, MAX_BATCH));
-      if ((await this.poll(POLL_READY_FOR_MS, most)) < most) return;
-      if (slots.free <= 0) await slots.whenFree();
-    }
+    if (taker.isDrained && this.poller.isDue && !this.isStopping) await this.poller.lookBesides();
   }
 
   private async waitForOne(taker: Taker): Promise<readonly string[]> {
-    const ids = await taker.waitForOne(this.isResting ? RESTING_WAIT_SECONDS : WAIT_SECONDS);
+    const ids = await taker.waitForOne(this.poller.isResting ? RESTING_WAIT_SECONDS : WAIT_SECONDS);
     if (ids === undefined) await this.pause.wait(jitter(WITHOUT_CONNECTION_MS));
     return ids ?? [];
   }
 
   private async workWithoutRedis(): Promise<void> {
     const { pollIntervalMs, installation } = this.options;
-    const found = await this.poll(0);
+    const found = await this.poller.poll();
     // The next take tells whether it is more than an answer to PING.
     if (await installation.lanes?.isAnswering()) this.isRedisAway = false;
     if (found === 0) await this.pause.wait(jitter(Math.min(pollIntervalMs, MOST_POLL_MS_WITHOUT_REDIS)));
   }
 
-  private async poll(readyForMs: number, most = MAX_BATCH): Promise<number> {
-    const jobs = await this.timed(() => this.poller.poll(Math.min(most, MAX_BATCH), readyForMs));
-    for (const job of jobs) this.runInSlot(job);
-    return jobs.length;
-  }
-
   /** Claims what was taken, and has its slots reserved, without waiting for the answer: the next take may go on meanwhile. */
   private launch(entries: readonly string[]): void {
     const { slots, queue, installation } = this.options;
-    this.isResting = false;
+    this.poller.isResting = false;
     const ids = entries.filter((entry) => /^\d{1,15}$/.test(entry)).map(Number);
     const garbage = entries.length - ids.length;
     if (garbage > 0) installation.events.emit('garbageDropped', { queue, count: garbage });
@@ -182,7 +152,7 @@ export class Consumer implements Service {
 
   private async claimAndRun(ids: readonly number[], entries: readonly string[]): Promise<void> {
     const { slots, claimer } = this.options;
-    const { jobs, putBack } = await this.timed(() => this.claimOrReport(ids));
+    const { jobs, putBack } = await slots.timeClaim(() => this.claimOrReport(ids));
     slots.give(ids.length - jobs.length);
     if (jobs.length > 0) this.foreignClaims = 0;
     else if (putBack > 0) this.foreignClaims++;
@@ -201,14 +171,6 @@ export class Consumer implements Service {
       installation.logger.error(`${this.name}: a claim failed`, { error: messageOf(error) });
       return nothing;
     });
-  }
-
-  /** How long claims take decides how many jobs are claimed ahead. */
-  private async timed<T>(claim: () => Promise<T>): Promise<T> {
-    const askedMs = monotonicMs();
-    const answer = await claim();
-    this.options.slots.noteClaim(monotonicMs() - askedMs);
-    return answer;
   }
 
   private runInSlot(job: ClaimedJob): void {

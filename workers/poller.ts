@@ -5,6 +5,7 @@ import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
 import { jitter } from '../shared/time/loop.js';
 import type { Claimer } from './claimer.js';
 import type { RunningAttempts } from './running-attempts.js';
+import type { Settler } from './settler.js';
 import type { Slots } from './slots.js';
 
 export interface PollerOptions {
@@ -13,9 +14,16 @@ export interface PollerOptions {
   readonly slots: Slots;
   readonly claimer: Claimer;
   readonly running: RunningAttempts;
+  readonly settler: Settler;
   readonly pollIntervalMs: number;
+  /** Runs a claimed job in the slot that was reserved for it. */
+  begin(job: ClaimedJob): void;
 }
 
+/** A larger batch is no faster, and unfair to other workers. */
+const MAX_BATCH = 500;
+/** A job younger than this may be on its way through Redis. */
+const ON_ITS_WAY_MS = 2_000;
 /** Of an interval, how long a look counts for other workers: less than the shortest, so that whoever looks goes on with it. */
 const COUNTS_FOR = 0.7;
 
@@ -24,6 +32,11 @@ export class Poller {
   private readonly jobTypes: string;
   private nextAt = 0;
   private isPostgresAway = false;
+  private isStopping = false;
+  /** A look besides what Redis brings. */
+  private looking: Promise<void> | undefined;
+  /** Nothing was to be done, since another worker looks after the queue. */
+  isResting = false;
   /** Other workers count on the look that comes next, or is under way. */
   private isCountedOn = false;
 
@@ -36,8 +49,28 @@ export class Poller {
     return performance.now() >= this.nextAt;
   }
 
+  /** Ends a look that goes on as long as it finds jobs; the slots must be interrupted, too. */
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    await this.looking;
+  }
+
+  /**
+   * Looks for what Redis forgot, if it is our turn. A look may be slow, under an old snapshot for one: what Redis brings does not wait
+   * for it as long as there are slots besides.
+   */
+  async lookBesides(): Promise<void> {
+    this.isResting = !(await this.isOurTurn());
+    if (!this.isResting) this.looking ??= this.pollWhileFound().finally(() => (this.looking = undefined));
+  }
+
+  /** One bounded claim of what is ready. Never throws. Returns how many jobs it found. */
+  async poll(): Promise<number> {
+    return this.claimAndBegin(MAX_BATCH, 0);
+  }
+
   /** A look of another worker of the same job types counts for us, too: however many are idle, one of them looks. Never throws. */
-  async isOurTurn(): Promise<boolean> {
+  private async isOurTurn(): Promise<boolean> {
     const { queue, pollIntervalMs, running, installation } = this.options;
     // Ours leaves out suspects while one runs here.
     if (!installation.lanes || running.hasSuspect) return true;
@@ -48,23 +81,31 @@ export class Poller {
     return isFirst;
   }
 
-  /** One bounded claim of jobs that have been ready for so long; a slot is reserved for each. Never throws. */
-  async poll(most: number, readyForMs: number): Promise<ClaimedJob[]> {
+  /** Half of the free slots at a time, and again as long as that many are found: Redis may be well, and know nothing of them. */
+  private async pollWhileFound(): Promise<void> {
+    const { slots, settler } = this.options;
+    while (!this.isStopping && !settler.isFull) {
+      const most = Math.max(1, Math.min(slots.free >> 1, MAX_BATCH));
+      if ((await this.claimAndBegin(most, ON_ITS_WAY_MS)) < most) return;
+      if (slots.free <= 0) await slots.whenFree();
+    }
+  }
+
+  /** Jobs that have been ready for so long; a slot is reserved for each. */
+  private async claimAndBegin(most: number, readyForMs: number): Promise<number> {
     const { queue, slots, pollIntervalMs, installation } = this.options;
     this.nextAt = performance.now() + jitter(pollIntervalMs);
     const count = Math.min(slots.free, most);
     slots.take(count);
-    const jobs = count > 0 ? await this.claim(count, readyForMs) : undefined;
+    const jobs = count > 0 ? await slots.timeClaim(() => this.claim(count, readyForMs)) : undefined;
     if (jobs?.length !== 0) this.letOthersLook();
-    if (!jobs) {
-      slots.give(count);
-      return [];
-    }
-    slots.give(count - jobs.length);
-    if (jobs.length > 0) installation.events.emit('polled', { queue, count: jobs.length });
+    slots.give(count - (jobs?.length ?? 0));
+    for (const job of jobs ?? []) this.options.begin(job);
+    if (!jobs || jobs.length === 0) return 0;
+    installation.events.emit('polled', { queue, count: jobs.length });
     // More may be waiting than we asked for.
     if (jobs.length === count) this.nextAt = 0;
-    return jobs;
+    return jobs.length;
   }
 
   /** Undefined: PostgreSQL did not answer. An outage is told once, not at each try: the next poll will tell when it is over. */

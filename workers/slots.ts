@@ -50,8 +50,12 @@ export class Slots {
     if (this.free > 0) this.interrupt();
   }
 
-  noteClaim(tookMs: number): void {
-    this.claimAhead.noteClaim(tookMs);
+  /** How long claims take decides how many jobs are claimed ahead. */
+  async timeClaim<T>(claim: () => Promise<T>): Promise<T> {
+    const askedMs = monotonicMs();
+    const answer = await claim();
+    this.claimAhead.noteClaim(monotonicMs() - askedMs);
+    return answer;
   }
 
   /** Puts a claimed job into the place that was reserved for it, at once or when a job that runs has ended. */

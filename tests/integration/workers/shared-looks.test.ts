@@ -5,6 +5,7 @@ import type { Claimer } from '../../../workers/claimer.js';
 import { createWorker, type Worker } from '../../../workers/create-worker.js';
 import { Poller } from '../../../workers/poller.js';
 import { RunningAttempts } from '../../../workers/running-attempts.js';
+import type { Settler } from '../../../workers/settler.js';
 import { Slots } from '../../../workers/slots.js';
 import { eventually } from '../../support/eventually.js';
 import { createTestInstallation, hasRedis, type TestInstallation } from '../../support/test-installation.js';
@@ -62,20 +63,28 @@ describeWithRedis('of idle workers', () => {
 
 describeWithRedis('a look', () => {
   function createPoller(claimReady: () => Promise<ClaimedJob[]>, running = new RunningAttempts()) {
-    const claimer = { jobTypes: ['b', 'a'], claimReady } as unknown as Claimer;
-    const slots = new Slots(2);
-    const queue = 'looked-into';
     return new Poller({
       installation: db.installation,
-      queue,
-      slots,
-      claimer,
+      queue: 'looked-into',
+      slots: new Slots(2),
+      claimer: { jobTypes: ['b', 'a'], claimReady } as unknown as Claimer,
+      settler: { isFull: false } as Settler,
       running,
       pollIntervalMs: 3_600_000,
+      begin: () => undefined,
     });
   }
+  async function look(poller: Poller): Promise<void> {
+    await poller.lookBesides();
+    await poller.stop();
+  }
   const job = { lostCount: 0 } as ClaimedJob;
-  const other = createPoller(async () => []);
+  const findsNothing = async (): Promise<ClaimedJob[]> => [];
+  const countsOnAnother = async () => {
+    const other = createPoller(findsNothing);
+    await other.lookBesides();
+    return other.isResting;
+  };
   beforeEach(async () => {
     const { lanes } = db.installation;
     const looked = await lanes!.connection.keys(`${lanes!.keys('looked-into').base}*`);
@@ -83,29 +92,24 @@ describeWithRedis('a look', () => {
   });
 
   test('that finds nothing counts for all workers of the same job types', async () => {
-    const poller = createPoller(async () => []);
-    expect(await poller.isOurTurn()).toBe(true);
-    expect(await poller.poll(1, 0)).toEqual([]);
-    expect(await other.isOurTurn()).toBe(false);
-    expect([poller.isDue, other.isDue]).toEqual([false, false]);
+    const poller = createPoller(findsNothing);
+    await look(poller);
+    expect([poller.isResting, poller.isDue]).toEqual([false, false]);
+    expect(await countsOnAnother()).toBe(true);
   });
 
   test.each([
     ['finds a job', async () => [job]],
     ['fails', () => Promise.reject(new Error('away'))],
   ])('that %s counts for nobody', async (_what, claimReady) => {
-    const poller = createPoller(claimReady);
-    expect(await poller.isOurTurn()).toBe(true);
-    expect(await other.isOurTurn()).toBe(false);
-    await poller.poll(2, 0);
-    await eventually('another one may look', () => other.isOurTurn());
+    await look(createPoller(claimReady));
+    await eventually('another one looks, too', async () => !(await countsOnAnother()));
   });
 
   test('of a worker that runs a suspect counts for nobody: it leaves suspects out', async () => {
     const running = new RunningAttempts();
     running.expect({ ...job, lostCount: 9 });
-    const poller = createPoller(async () => [], running);
-    expect(await poller.isOurTurn()).toBe(true);
-    expect(await other.isOurTurn()).toBe(true);
+    await look(createPoller(findsNothing, running));
+    expect(await countsOnAnother()).toBe(false);
   });
 });
