@@ -108,7 +108,7 @@ export class Consumer implements Service {
 
   /** Whatever throws here is Redis. */
   private async workWithRedis(taker: Taker): Promise<void> {
-    let ids: readonly string[];
+    let ids: readonly number[];
     try {
       ids = await taker.take(MAX_BATCH);
       if (this.wasRedisAway) this.options.installation.events.emit('redisBack');
@@ -125,7 +125,7 @@ export class Consumer implements Service {
     if (taker.isDrained && this.poller.isDue && !this.isStopping) await this.poller.lookBesides();
   }
 
-  private async waitForOne(taker: Taker): Promise<readonly string[]> {
+  private async waitForOne(taker: Taker): Promise<readonly number[]> {
     const ids = await taker.waitForOne(this.poller.isResting ? RESTING_WAIT_SECONDS : WAIT_SECONDS);
     if (ids === undefined) await this.pause.wait(jitter(WITHOUT_CONNECTION_MS));
     return ids ?? [];
@@ -140,17 +140,12 @@ export class Consumer implements Service {
   }
 
   /** Claims what was taken, and has its slots reserved, without waiting for the answer: the next take may go on meanwhile. */
-  private launch(entries: readonly string[]): void {
-    const { slots, queue, installation } = this.options;
+  private launch(ids: readonly number[]): void {
     this.poller.isResting = false;
-    const ids = entries.filter((entry) => /^\d{1,15}$/.test(entry)).map(Number);
-    const garbage = entries.length - ids.length;
-    if (garbage > 0) installation.events.emit('garbageDropped', { queue, count: garbage });
-    slots.give(garbage);
-    this.claims.add(this.claimAndRun(ids, entries));
+    this.claims.add(this.claimAndRun(ids));
   }
 
-  private async claimAndRun(ids: readonly number[], entries: readonly string[]): Promise<void> {
+  private async claimAndRun(ids: readonly number[]): Promise<void> {
     const { slots, claimer } = this.options;
     const { jobs, putBack } = await slots.timeClaim(() => this.claimOrReport(ids));
     slots.give(ids.length - jobs.length);
@@ -159,17 +154,15 @@ export class Consumer implements Service {
     for (const job of jobs) this.runInSlot(job);
     // Some of them may not have been claimed: what is left in the processing list goes back.
     if (claimer.isStopping) return;
-    this.taker?.forget(entries);
+    this.taker?.forget(ids);
   }
 
   /** A claim ends with an error only when it is our own fault; polls find the ids again. */
   private async claimOrReport(ids: readonly number[]): Promise<Claim> {
     const { claimer, installation } = this.options;
-    const nothing = { jobs: [], putBack: 0 };
-    if (ids.length === 0) return nothing;
     return claimer.claim(ids).catch((error: unknown) => {
       installation.logger.error(`${this.name}: a claim failed`, { error: messageOf(error) });
-      return nothing;
+      return { jobs: [], putBack: 0 };
     });
   }
 

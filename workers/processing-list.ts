@@ -1,5 +1,5 @@
 interface Batch {
-  readonly ids: readonly string[];
+  readonly ids: readonly number[];
   isAnswered: boolean;
 }
 
@@ -12,15 +12,15 @@ export class ProcessingList {
 
   /** Empty when nothing is in it. */
   get oldest(): string {
-    return this.batches[0]?.ids[0] ?? '';
+    return String(this.batches[0]?.ids[0] ?? '');
   }
 
-  add(ids: readonly string[]): void {
+  add(ids: readonly number[]): void {
     if (ids.length > 0) this.batches.push({ ids, isAnswered: false });
   }
 
   /** The claim of ids that were added together was answered: Redis need not hold them any longer. False: they are not in it. */
-  answer(ids: readonly string[]): boolean {
+  answer(ids: readonly number[]): boolean {
     const batch = this.batches.find((one) => one.ids === ids);
     if (batch) batch.isAnswered = true;
     return batch !== undefined;

@@ -1,6 +1,6 @@
 import type { Installation } from '../shared/installation.js';
 import { dispatchReadyOf } from '../shared/jobs/dispatch-jobs.js';
-import { toIds } from '../shared/redis/lane-contents.js';
+import { toIds } from '../shared/redis/lane-ids.js';
 import type { Lanes } from '../shared/redis/lanes.js';
 import type { BlockingConnections } from './blocking-connections.js';
 import { HandoffWaiter } from './handoff-waiter.js';
@@ -41,10 +41,13 @@ export class Taker {
    *
    * @throws when Redis is away
    */
-  async take(most: number): Promise<readonly string[]> {
+  async take(most: number): Promise<readonly number[]> {
     try {
-      const stray = this.hasStrayIds ? await this.collectStrayIds() : [];
-      return stray.length > 0 ? stray : await this.takeFromLanes(most);
+      let ids: readonly number[] = this.hasStrayIds ? await this.collectStrayIds() : [];
+      if (ids.length === 0) ids = await this.takeFromLanes(most);
+      // What came together with garbage, or behind our back, does not wait as long as we do when nothing comes.
+      if (ids.length === 0 && this.hasStrayIds) ids = await this.collectStrayIds();
+      return ids;
     } catch (error) {
       this.hasStrayIds = true;
       throw error;
@@ -56,7 +59,7 @@ export class Taker {
    *
    * @throws when Redis is away
    */
-  async waitForOne(seconds: number): Promise<readonly string[] | undefined> {
+  async waitForOne(seconds: number): Promise<readonly number[] | undefined> {
     let id: string | null | undefined;
     try {
       id = await this.waiter.wait(seconds);
@@ -64,9 +67,14 @@ export class Taker {
       this.hasStrayIds = true;
       throw error;
     }
-    if (id === null) return [];
     if (id === undefined) return undefined;
-    const ids = [id];
+    if (id === null) return [];
+    const ids = toIds([id]);
+    // Garbage lies in the list now: the next take looks into it.
+    if (ids.length === 0) {
+      this.hasStrayIds = true;
+      return [];
+    }
     this.list.add(ids);
     if (this.options.slots.free <= 0) {
       await this.putBack(ids);
@@ -79,7 +87,7 @@ export class Taker {
   }
 
   /** The claim of ids that came together was answered: Redis need not hold them any longer. */
-  forget(ids: readonly string[]): void {
+  forget(ids: readonly number[]): void {
     if (this.list.answer(ids)) this.forgetTimer ??= setTimeout(() => void this.flush(), FORGET_AFTER_MS);
   }
 
@@ -97,7 +105,7 @@ export class Taker {
   }
 
   /** Reserves the slots before it asks: other consumers share them. */
-  private async takeFromLanes(most: number): Promise<readonly string[]> {
+  private async takeFromLanes(most: number): Promise<readonly number[]> {
     const { slots, running } = this.options;
     const count = Math.min(slots.free, most);
     slots.take(count);
@@ -118,7 +126,7 @@ export class Taker {
     await this.ask(0, 0).catch(() => (this.hasStrayIds = true));
   }
 
-  private async ask(count: number, suspects: number): Promise<readonly string[]> {
+  private async ask(count: number, suspects: number): Promise<readonly number[]> {
     const { lanes, queue, workerId } = this.options;
     clearTimeout(this.forgetTimer);
     this.forgetTimer = undefined;
@@ -131,9 +139,12 @@ export class Taker {
   }
 
   /** Whatever is in our processing list now, and leaves it: claims sort out what we know already. */
-  private async collectStrayIds(): Promise<string[]> {
-    const { lanes, queue, workerId, slots } = this.options;
-    const ids = await lanes.collect(queue, workerId);
+  private async collectStrayIds(): Promise<number[]> {
+    const { lanes, queue, workerId, slots, installation } = this.options;
+    const entries = await lanes.collect(queue, workerId);
+    const ids = toIds(entries);
+    const garbage = entries.length - ids.length;
+    if (garbage > 0) installation.events.emit('garbageDropped', { queue, count: garbage });
     this.hasStrayIds = false;
     this.list.clear();
     slots.take(ids.length);
@@ -141,9 +152,9 @@ export class Taker {
   }
 
   /** Another queue of this worker took the last slot meanwhile. */
-  private async putBack(ids: readonly string[]): Promise<void> {
+  private async putBack(ids: readonly number[]): Promise<void> {
     try {
-      await dispatchReadyOf(this.options.installation, toIds(ids), 'front');
+      await dispatchReadyOf(this.options.installation, ids, 'front');
       this.forget(ids);
     } catch {
       // PostgreSQL is away: it stays in our list, and is taken with the next free slot.

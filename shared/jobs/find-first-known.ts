@@ -1,5 +1,6 @@
 import type { Installation } from '../installation.js';
-import { readLaneFront, toIds } from '../redis/lane-contents.js';
+import { readLaneFront } from '../redis/lane-contents.js';
+import { toIds } from '../redis/lane-ids.js';
 import type { Lanes } from '../redis/lanes.js';
 import { findFirstValid } from './find-first-valid.js';
 import { LANE_END, readLanePage, type LanePosition, type ReadyFilter } from './read-ready.js';

@@ -1,5 +1,6 @@
 import type { Installation } from '../installation.js';
-import { dropFromLane, readLaneFront, toIds } from '../redis/lane-contents.js';
+import { dropFromLane, readLaneFront } from '../redis/lane-contents.js';
+import { toIds } from '../redis/lane-ids.js';
 import type { Lanes } from '../redis/lanes.js';
 import { LANE_END, readValid, type LanePosition } from './read-ready.js';
 

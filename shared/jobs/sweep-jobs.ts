@@ -1,5 +1,6 @@
 import type { Installation } from '../installation.js';
-import { readKnowledge, readOwners, removePresent, toIds } from '../redis/lane-contents.js';
+import { readKnowledge, readOwners, removePresent } from '../redis/lane-contents.js';
+import { toIds } from '../redis/lane-ids.js';
 import type { Lanes } from '../redis/lanes.js';
 import { dispatchReadyOf, pushJobs } from './dispatch-jobs.js';
 import { fillLanes } from './fill-lanes.js';

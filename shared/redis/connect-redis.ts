@@ -19,7 +19,10 @@ export interface HostAndPort {
 
 interface ScriptCommands {
   holdfastPush(base: string, ...args: (string | number)[]): Promise<unknown>;
-  holdfastTake(base: string, ...args: (string | number)[]): Promise<[ids: string, isKnown: 0 | 1]>;
+  holdfastTake(
+    base: string,
+    ...args: (string | number)[]
+  ): Promise<[count: number, ids: string, isKnown: 0 | 1]>;
   holdfastDrain(base: string, workerId: string, then: 'forget' | 'keep'): Promise<string[]>;
   holdfastCount(key: string, windowMs: number): Promise<[count: number, leftMs: number]>;
 }

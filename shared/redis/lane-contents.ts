@@ -1,10 +1,7 @@
+import { toIds } from './lane-ids.js';
 import type { Lanes } from './lanes.js';
 
 const CHUNK = 10_000;
-
-/** Entries of a list as ids; what is no number is left out. */
-export const toIds = (entries: readonly string[]): number[] =>
-  entries.map(Number).filter(Number.isSafeInteger);
 
 /** The ids of a list that are numbers, a chunk at a time, so that a long lane is never in memory as a whole. */
 async function* readList(lanes: Lanes, key: string): AsyncGenerator<number[]> {

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { connectRedis, waitUntilReady, type RedisAddress, type RedisConnection } from './connect-redis.js';
 import { queueKeys, rateKey, type KeySpace, type QueueKeys } from './keys.js';
+import { readIds } from './lane-ids.js';
 
 /** One id on its way to a lane. A suspect goes to a lane of its own: a process runs one suspect at a time. */
 export interface LaneEntry {
@@ -20,9 +21,11 @@ export interface TakeRequest {
 }
 
 export interface Taken {
-  /** May be garbage. */
-  readonly ids: readonly string[];
-  /** The processing list was not as the worker knows it: nothing was forgotten. */
+  readonly ids: readonly number[];
+  /**
+   * The processing list holds more than the worker knows of: what was in it before was not as expected, and nothing of it was
+   * forgotten; or there was garbage among what was taken, and all of that is left for a look into the list.
+   */
   readonly hasStrayIds: boolean;
 }
 
@@ -81,8 +84,11 @@ export async function openLanes(address: RedisAddress, keySpace: KeySpace): Prom
     },
     async take(queue, { workerId, count, suspects, oldest, forget }) {
       const { base } = keys(queue);
-      const [ids, isKnown] = await connection.holdfastTake(base, workerId, count, suspects, oldest, forget);
-      return { ids: JSON.parse(ids) as string[], hasStrayIds: isKnown === 0 };
+      const answer = await connection.holdfastTake(base, workerId, count, suspects, oldest, forget);
+      const [taken, text, isKnown] = answer;
+      const ids = readIds(text);
+      if (ids?.length !== taken) return { ids: [], hasStrayIds: true };
+      return { ids, hasStrayIds: isKnown === 0 };
     },
     collect: (queue, workerId) => connection.holdfastDrain(keys(queue).base, workerId, 'keep'),
     drain: (queue, workerId) => connection.holdfastDrain(keys(queue).base, workerId, 'forget'),

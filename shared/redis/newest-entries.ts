@@ -1,4 +1,4 @@
-import { toIds } from './lane-contents.js';
+import { toIds } from './lane-ids.js';
 import type { Lanes } from './lanes.js';
 
 /**

@@ -69,8 +69,8 @@ end
  * Moves up to ARGV[2] ids to the worker's processing list, highest lane first; every 16th take begins with the lane
  * that has waited longest, so that low priorities move. Refills the handoff, also when it takes none.
  * ARGV: worker id, how many, how many of them may be suspects, the oldest id in the processing list (empty: none), how many to forget
- * from it on. Returns the ids as one JSON text (500 replies by themselves take several times as long to write and to read), and
- * whether that list is as its worker knows it; if not, nothing was forgotten.
+ * from it on. Returns how many it took, these as one text (as 500 replies they take ten times as long to read), and whether
+ * that list is as its worker knows it; if not, nothing was forgotten.
  */
 const TAKE = `${REFILL}${FORGET}
 local base, worker, free, suspects = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -107,7 +107,7 @@ if free > 0 then
   redis.call('SADD', base .. ':owners', worker)
 end
 refill(base)
-return { #taken > 0 and cjson.encode(taken) or '[]', is_known and 1 or 0 }
+return { #taken, table.concat(taken, ','), is_known and 1 or 0 }
 `;
 
 /**

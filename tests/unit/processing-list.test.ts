@@ -3,7 +3,7 @@ import { ProcessingList } from '../../workers/processing-list.js';
 
 test('a processing list forgets what is answered in the order in which it came', () => {
   const list = new ProcessingList();
-  const [a, b, c] = [['1', '2'], ['3'], ['4', '5', '6']];
+  const [a, b, c] = [[1, 2], [3], [4, 5, 6]];
   for (const ids of [a, b, c]) list.add(ids);
   expect(list.answer(b)).toBe(true);
   expect([list.oldest, list.forgetAnswered()]).toEqual(['1', 0]);
@@ -16,10 +16,10 @@ test('a processing list forgets what is answered in the order in which it came',
 
 test('a processing list knows nothing of ids that came otherwise, of none, and of what it was told to drop', () => {
   const list = new ProcessingList();
-  const ids = ['1'];
+  const ids = [1];
   list.add([]);
   list.add(ids);
-  expect(list.answer(['1'])).toBe(false);
+  expect(list.answer([1])).toBe(false);
   list.clear();
   expect(list.answer(ids)).toBe(false);
   expect([list.forgetAnswered(), list.oldest]).toEqual([0, '']);
