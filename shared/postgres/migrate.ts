@@ -1,10 +1,12 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { PG_MIGRATE_LOCK_ID, runner } from 'node-pg-migrate';
+import type { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import { HoldfastError, messageOf } from '../errors.js';
 import { packageRoot } from '../package-root.js';
+
+type Runner = typeof runner;
 
 export interface MigrateOptions {
   readonly connectionString: string;
@@ -45,9 +47,11 @@ export async function migrate(
 ): Promise<string[]> {
   let client: pg.Client | undefined;
   try {
+    // Loaded when it is needed: the library brings much along, and most processes never migrate.
+    const migrator = await import('node-pg-migrate');
     client = await connect(options.directConnectionString ?? options.connectionString);
-    await beginAlone(client);
-    return await runMigrations(client, direction, options, count);
+    await beginAlone(client, migrator.PG_MIGRATE_LOCK_ID);
+    return await runMigrations(migrator.runner, client, direction, options, count);
   } catch (error) {
     const what = `could not migrate the database (${direction}): ${messageOf(error)}`;
     throw new HoldfastError('postgres_unavailable', what, { cause: error });
@@ -63,13 +67,13 @@ export async function migrate(
  * statement. Both are the same lock, so that the runners of older versions keep out too. Waiting for it inside of
  * PostgreSQL would keep a pooler's connections from those who work.
  */
-async function beginAlone(client: pg.Client): Promise<void> {
+async function beginAlone(client: pg.Client, lockId: number): Promise<void> {
   const giveUpAt = Date.now() + WAIT_FOR_OTHERS_MS;
   for (;;) {
     // What another process has just committed must be seen after the lock is ours, whatever the database's default.
     await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
     const { rows } = await client.query<{ isOurs: boolean }>(
-      `SELECT pg_try_advisory_xact_lock(${PG_MIGRATE_LOCK_ID}) AS "isOurs"`,
+      `SELECT pg_try_advisory_xact_lock(${lockId}) AS "isOurs"`,
     );
     if (rows[0]?.isOurs) return;
     await client.query('ROLLBACK');
@@ -84,6 +88,7 @@ async function beginAlone(client: pg.Client): Promise<void> {
  * A migration that cannot run in a transaction (CREATE INDEX CONCURRENTLY) would end it, and the lock: there is none.
  */
 async function runMigrations(
+  runner: Runner,
   client: pg.Client,
   direction: 'up' | 'down',
   { schema = 'public', log = () => undefined }: MigrateOptions,

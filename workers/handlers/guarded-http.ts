@@ -1,17 +1,7 @@
-import { Agent, errors, type Dispatcher } from 'undici';
+import type { Agent, Dispatcher } from 'undici';
 import { messageOf } from '../../shared/errors.js';
 import { PermanentError, TransientError } from '../../shared/jobs/job-errors.js';
-import { publicConnector } from './address-guard.js';
-
-/** Which hosts jobs may call. Shared by every handler that goes out over HTTP. */
-export interface NetworkPolicy {
-  /** Lets jobs call private, loopback and link-local addresses. Default false. */
-  readonly allowPrivateNetworks?: boolean | undefined;
-  /** When given, no other host is called: `example.com`, or `*.example.com` for its subdomains. Default: any. */
-  readonly allowedHosts?: readonly string[] | undefined;
-  /** How long connecting may take, in milliseconds. Default 10,000. */
-  readonly connectTimeoutMs?: number | undefined;
-}
+import type { NetworkPolicy } from './open-agent.js';
 
 export interface GuardedRequest {
   readonly method?: Dispatcher.HttpMethod;
@@ -28,20 +18,24 @@ export interface GuardedHttp {
   close(): Promise<void>;
 }
 
+/** undici's code for a request that it will not send as it is. */
+const INVALID_ARGUMENT = 'UND_ERR_INVALID_ARG';
+
 export function createGuardedHttp(policy: NetworkPolicy = {}): GuardedHttp {
-  const connectTimeoutMs = policy.connectTimeoutMs ?? 10_000;
-  const agent = new Agent({
-    connect:
-      policy.allowPrivateNetworks === true
-        ? { timeout: connectTimeoutMs }
-        : publicConnector(connectTimeoutMs),
-  });
+  let agent: Promise<Agent> | undefined;
+
+  async function open(): Promise<Agent> {
+    const { openAgent } = await import('./open-agent.js');
+    return openAgent(policy);
+  }
 
   async function request(url: string, options: GuardedRequest): Promise<Dispatcher.ResponseData> {
     const target = parseTarget(url);
     checkHost(target.hostname, policy.allowedHosts);
+    agent ??= open();
+    const opened = await agent;
     try {
-      return await agent.request({
+      return await opened.request({
         origin: target.origin,
         path: target.pathname + target.search,
         method: options.method ?? 'GET',
@@ -56,7 +50,7 @@ export function createGuardedHttp(policy: NetworkPolicy = {}): GuardedHttp {
     }
   }
 
-  return { request, close: () => agent.destroy() };
+  return { request, close: async () => (await agent)?.destroy() };
 }
 
 /** A URL as it may be shown to people: without user, password and query, which often hold secrets. */
@@ -70,9 +64,9 @@ export function describeUrl(url: URL | string): string {
 export function networkError(error: unknown, where: string, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
   if (error instanceof PermanentError || error instanceof TransientError) return error;
-  if (error instanceof errors.InvalidArgumentError) {
+  if ((error as { code?: unknown } | null)?.code === INVALID_ARGUMENT) {
     return new PermanentError(
-      `The request to ${where} cannot be sent: ${error.message}. Correct the payload.`,
+      `The request to ${where} cannot be sent: ${messageOf(error)}. Correct the payload.`,
     );
   }
   return new TransientError(

@@ -1,9 +1,11 @@
 import type { AnyJobDefinition } from '../../shared/jobs/define-job.js';
 import { dataProcessingJob, type DataProcessingSettings } from './data-processing.js';
 import { emailNotificationJob } from './email-notification.js';
-import { createGuardedHttp, type NetworkPolicy } from './guarded-http.js';
+import { createGuardedHttp } from './guarded-http.js';
 import { httpRequestJob, type HttpRequestSettings } from './http-request.js';
-import { createSmtpSender, type EmailSettings } from './smtp-sender.js';
+import type { NetworkPolicy } from './open-agent.js';
+import type { EmailSettings } from './open-transport.js';
+import { createSmtpSender } from './smtp-sender.js';
 
 export type { DataProcessingSettings, EmailSettings, HttpRequestSettings, NetworkPolicy };
 
@@ -31,8 +33,7 @@ export function builtInJobs(settings: BuiltInJobSettings = {}): BuiltInJobs {
       httpRequestJob(settings.http ?? {}, http),
     ],
     async close() {
-      smtp.close();
-      await http.close();
+      await Promise.all([smtp.close(), http.close()]);
     },
   };
 }
