@@ -60,8 +60,9 @@ export class Poller {
    * for it as long as there are slots besides.
    */
   async lookBesides(): Promise<void> {
+    if (this.looking) return;
     this.isResting = !(await this.isOurTurn());
-    if (!this.isResting) this.looking ??= this.pollWhileFound().finally(() => (this.looking = undefined));
+    if (!this.isResting) this.looking = this.pollWhileFound().finally(() => (this.looking = undefined));
   }
 
   /** One bounded claim of what is ready. Never throws. Returns how many jobs it found. */

@@ -106,6 +106,16 @@ describeWithRedis('a look', () => {
     await eventually('another one looks, too', async () => !(await countsOnAnother()));
   });
 
+  test('that is still under way is not another worker to count on', async () => {
+    let answer: (jobs: ClaimedJob[]) => void = () => undefined;
+    const poller = createPoller(() => new Promise((resolve) => (answer = resolve)));
+    await poller.lookBesides();
+    await poller.lookBesides();
+    expect(poller.isResting).toBe(false);
+    answer([]);
+    await poller.stop();
+  });
+
   test('of a worker that runs a suspect counts for nobody: it leaves suspects out', async () => {
     const running = new RunningAttempts();
     running.expect({ ...job, lostCount: 9 });
