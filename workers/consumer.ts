@@ -59,7 +59,11 @@ export class Consumer implements Service {
     const { installation, connections, queue } = options;
     const { lanes } = installation;
     this.name = `consumer of ${queue}`;
-    this.poller = new Poller({ ...options, begin: (job) => this.runInSlot(job) });
+    this.poller = new Poller({
+      ...options,
+      isDrained: () => this.taker?.isDrained ?? false,
+      begin: (job) => this.runInSlot(job),
+    });
     if (lanes && connections) this.taker = new Taker({ ...options, lanes, connections });
   }
 
@@ -70,11 +74,12 @@ export class Consumer implements Service {
   /** Stops taking; jobs already claimed go on. Ids taken but not claimed go back to their lane. */
   async stop(): Promise<void> {
     this.isStopping = true;
+    const hasLooked = this.poller.stop();
     this.taker?.interrupt();
     this.pause.interrupt();
     this.options.slots.interrupt();
     await this.loop;
-    await Promise.all([this.claims.whenAllHaveEnded(), this.poller.stop()]);
+    await Promise.all([this.claims.whenAllHaveEnded(), hasLooked]);
     this.options.slots.giveUpAhead('its worker stopped before it began');
     await this.taker?.returnAll().catch(() => undefined);
   }
@@ -118,6 +123,8 @@ export class Consumer implements Service {
       // Out of memory Redis still answers PING: one failure is told, and not tried again at once.
       if (!this.wasRedisAway) this.options.installation.events.emit('redisAway', { error });
       this.isRedisAway = this.wasRedisAway = true;
+      // Who looks after the queue may be on another side of it.
+      this.poller.isResting = false;
       return;
     }
     if (ids.length > 0) this.launch(ids);

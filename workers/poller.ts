@@ -16,6 +16,8 @@ export interface PollerOptions {
   readonly running: RunningAttempts;
   readonly settler: Settler;
   readonly pollIntervalMs: number;
+  /** Redis has nothing for us. */
+  isDrained(): boolean;
   /** Runs a claimed job in the slot that was reserved for it. */
   begin(job: ClaimedJob): void;
 }
@@ -33,11 +35,11 @@ export class Poller {
   private nextAt = 0;
   private isPostgresAway = false;
   private isStopping = false;
-  /** A look besides what Redis brings. */
-  private looking: Promise<void> | undefined;
+  /** A look besides what Redis brings, while it is under way. */
+  looking: Promise<void> | undefined;
   /** Nothing was to be done, since another worker looks after the queue. */
   isResting = false;
-  /** Other workers count on the look that comes next, or is under way. */
+  /** Other workers count on our latest look. */
   private isCountedOn = false;
 
   constructor(private readonly options: PollerOptions) {
@@ -49,7 +51,7 @@ export class Poller {
     return performance.now() >= this.nextAt;
   }
 
-  /** Ends a look that goes on as long as it finds jobs; the slots must be interrupted, too. */
+  /** Ends a look that goes on as long as it finds jobs. The slots are interrupted after this was called. */
   async stop(): Promise<void> {
     this.isStopping = true;
     await this.looking;
@@ -60,7 +62,7 @@ export class Poller {
    * for it as long as there are slots besides.
    */
   async lookBesides(): Promise<void> {
-    if (this.looking) return;
+    if (this.looking || this.options.settler.isFull) return;
     this.isResting = !(await this.isOurTurn());
     if (!this.isResting) this.looking = this.pollWhileFound().finally(() => (this.looking = undefined));
   }
@@ -85,10 +87,10 @@ export class Poller {
   /** Half of the free slots at a time, and again as long as that many are found: Redis may be well, and know nothing of them. */
   private async pollWhileFound(): Promise<void> {
     const { slots, settler } = this.options;
-    while (!this.isStopping && !settler.isFull) {
+    while (!this.isStopping && !settler.isFull && this.options.isDrained()) {
       const most = Math.max(1, Math.min(slots.free >> 1, MAX_BATCH));
       if ((await this.claimAndBegin(most, ON_ITS_WAY_MS)) < most) return;
-      if (slots.free <= 0) await slots.whenFree();
+      if (slots.free <= 0 && !this.isStopping) await slots.whenFree();
     }
   }
 
@@ -99,10 +101,11 @@ export class Poller {
     const count = Math.min(slots.free, most);
     slots.take(count);
     const jobs = count > 0 ? await slots.timeClaim(() => this.claim(count, readyForMs)) : undefined;
-    if (jobs?.length !== 0) this.letOthersLook();
+    if (jobs?.length !== 0 || this.isStopping) this.letOthersLook();
     slots.give(count - (jobs?.length ?? 0));
     for (const job of jobs ?? []) this.options.begin(job);
     if (!jobs || jobs.length === 0) return 0;
+    this.isResting = false;
     installation.events.emit('polled', { queue, count: jobs.length });
     // More may be waiting than we asked for.
     if (jobs.length === count) this.nextAt = 0;

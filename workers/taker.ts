@@ -26,8 +26,8 @@ export class Taker {
   private readonly waiter: HandoffWaiter;
   private readonly list = new ProcessingList();
   private forgetTimer: NodeJS.Timeout | undefined;
-  /** Ids may lie in the processing list that nobody here knows of: a pop or a take failed, or a pop that was given up did not. */
-  private hasStrayIds = false;
+  /** The processing list may hold what we do not know of, or miss what we do: a pop or a take failed, or one that we gave up was made. */
+  private isListStrange = false;
   /** The last take got less than it asked for: the lanes are empty, and slots are free. */
   isDrained = false;
 
@@ -43,13 +43,13 @@ export class Taker {
    */
   async take(most: number): Promise<readonly number[]> {
     try {
-      let ids: readonly number[] = this.hasStrayIds ? await this.collectStrayIds() : [];
-      if (ids.length === 0) ids = await this.takeFromLanes(most);
+      const held = this.isListStrange ? await this.readList() : [];
+      if (held.length > 0) return held;
+      const ids = await this.takeFromLanes(most);
       // What came together with garbage, or behind our back, does not wait as long as we do when nothing comes.
-      if (ids.length === 0 && this.hasStrayIds) ids = await this.collectStrayIds();
-      return ids;
+      return ids.length === 0 && this.isListStrange ? await this.readList() : ids;
     } catch (error) {
-      this.hasStrayIds = true;
+      this.isListStrange = true;
       throw error;
     }
   }
@@ -64,7 +64,7 @@ export class Taker {
     try {
       id = await this.waiter.wait(seconds);
     } catch (error) {
-      this.hasStrayIds = true;
+      this.isListStrange = true;
       throw error;
     }
     if (id === undefined) return undefined;
@@ -72,7 +72,7 @@ export class Taker {
     const ids = toIds([id]);
     // Garbage lies in the list now: the next take looks into it.
     if (ids.length === 0) {
-      this.hasStrayIds = true;
+      this.isListStrange = true;
       return [];
     }
     this.list.add(ids);
@@ -113,7 +113,7 @@ export class Taker {
     try {
       const ids = await this.ask(count, running.hasSuspect ? 0 : 1);
       taken = ids.length;
-      this.isDrained = taken < count;
+      this.isDrained = taken < count && !this.isListStrange;
       return ids;
     } finally {
       slots.give(count - taken);
@@ -123,7 +123,7 @@ export class Taker {
   /** A take of none, for when no other will follow soon: Redis must not hold the ids of finished jobs. */
   private async flush(): Promise<void> {
     // Redis is away: what our list holds is sorted out when it is back.
-    await this.ask(0, 0).catch(() => (this.hasStrayIds = true));
+    await this.ask(0, 0).catch(() => (this.isListStrange = true));
   }
 
   private async ask(count: number, suspects: number): Promise<readonly number[]> {
@@ -131,22 +131,24 @@ export class Taker {
     clearTimeout(this.forgetTimer);
     this.forgetTimer = undefined;
     const { oldest } = this.list;
-    const forget = this.list.forgetAnswered();
-    const { ids, hasStrayIds } = await lanes.take(queue, { workerId, count, suspects, oldest, forget });
-    if (hasStrayIds) this.hasStrayIds = true;
+    const { count: forget, last: lastForgotten } = this.list.forgetAnswered();
+    const request = { workerId, count, suspects, oldest, forget, lastForgotten };
+    const { ids, isListStrange } = await lanes.take(queue, request);
+    if (isListStrange) this.isListStrange = true;
     this.list.add(ids);
     return ids;
   }
 
-  /** Whatever is in our processing list now, and leaves it: claims sort out what we know already. */
-  private async collectStrayIds(): Promise<number[]> {
+  /** Whatever is in our processing list now; it stays there until its claim is answered. Claims sort out what we know already. */
+  private async readList(): Promise<number[]> {
     const { lanes, queue, workerId, slots, installation } = this.options;
-    const entries = await lanes.collect(queue, workerId);
+    const entries = await lanes.readHeld(queue, workerId);
     const ids = toIds(entries);
     const garbage = entries.length - ids.length;
     if (garbage > 0) installation.events.emit('garbageDropped', { queue, count: garbage });
-    this.hasStrayIds = false;
+    this.isListStrange = false;
     this.list.clear();
+    this.list.add(ids, entries);
     slots.take(ids.length);
     return ids;
   }
@@ -158,7 +160,7 @@ export class Taker {
       this.forget(ids);
     } catch {
       // PostgreSQL is away: it stays in our list, and is taken with the next free slot.
-      this.hasStrayIds = true;
+      this.isListStrange = true;
     }
   }
 }

@@ -45,10 +45,10 @@ export async function migrate(
   options: MigrateOptions,
   count?: number,
 ): Promise<string[]> {
+  // Loaded when it is needed: the library brings much along, and most processes never migrate.
+  const migrator = await import('node-pg-migrate');
   let client: pg.Client | undefined;
   try {
-    // Loaded when it is needed: the library brings much along, and most processes never migrate.
-    const migrator = await import('node-pg-migrate');
     client = await connect(options.directConnectionString ?? options.connectionString);
     await beginAlone(client, migrator.PG_MIGRATE_LOCK_ID);
     return await runMigrations(migrator.runner, client, direction, options, count);

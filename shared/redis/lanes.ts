@@ -16,17 +16,18 @@ export interface TakeRequest {
   readonly suspects: number;
   /** The oldest id in the worker's processing list, as far as it knows; empty when there should be none. */
   readonly oldest: string;
-  /** How many of that list are to be forgotten, from the oldest on. */
+  /** How many of that list are to be forgotten, from the oldest on, and the last of these. */
   readonly forget: number;
+  readonly lastForgotten: string;
 }
 
 export interface Taken {
   readonly ids: readonly number[];
   /**
-   * The processing list holds more than the worker knows of: what was in it before was not as expected, and nothing of it was
-   * forgotten; or there was garbage among what was taken, and all of that is left for a look into the list.
+   * The processing list is not as the worker knows it: it was not before, and then nothing of it was forgotten; or there was garbage
+   * among what was taken, and all of that is left for a look into the list.
    */
-  readonly hasStrayIds: boolean;
+  readonly isListStrange: boolean;
 }
 
 /**
@@ -38,6 +39,8 @@ export interface Lanes {
   push(queue: string, entries: readonly LaneEntry[], end?: 'back' | 'front'): Promise<void>;
   /** Moves ids to the worker's processing list and removes those it asks to forget. */
   take(queue: string, request: TakeRequest): Promise<Taken>;
+  /** What is in a worker's processing list, the oldest first; garbage, too. */
+  readHeld(queue: string, workerId: string): Promise<string[]>;
   /** Empties the processing list of a worker that is still there, and returns what was in it. */
   collect(queue: string, workerId: string): Promise<string[]>;
   /** The same for a worker that is gone: it is forgotten. */
@@ -82,14 +85,15 @@ export async function openLanes(address: RedisAddress, keySpace: KeySpace): Prom
         await connection.holdfastPush(keys(queue).base, end, ...groupByLane(chunk));
       }
     },
-    async take(queue, { workerId, count, suspects, oldest, forget }) {
-      const { base } = keys(queue);
-      const answer = await connection.holdfastTake(base, workerId, count, suspects, oldest, forget);
-      const [taken, text, isKnown] = answer;
+    async take(queue, { workerId, count, suspects, oldest, forget, lastForgotten }) {
+      const args = [workerId, count, suspects, oldest, forget, lastForgotten];
+      const [taken, text, isKnown] = await connection.holdfastTake(keys(queue).base, ...args);
       const ids = readIds(text);
-      if (ids?.length !== taken) return { ids: [], hasStrayIds: true };
-      return { ids, hasStrayIds: isKnown === 0 };
+      if (ids?.length !== taken) return { ids: [], isListStrange: true };
+      return { ids, isListStrange: isKnown === 0 };
     },
+    readHeld: async (queue, workerId) =>
+      (await connection.lrange(keys(queue).processing(workerId), 0, -1)).reverse(),
     collect: (queue, workerId) => connection.holdfastDrain(keys(queue).base, workerId, 'keep'),
     drain: (queue, workerId) => connection.holdfastDrain(keys(queue).base, workerId, 'forget'),
     async startLook(queue, jobTypes, forMs) {

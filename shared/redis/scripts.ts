@@ -7,7 +7,7 @@
 
 /**
  * The baton: while work waits, `handoff` holds the best id, so that one idle worker wakes the next. Never a suspect: whoever
- * pops it may run one already, and would have to drop it. Idle workers take one when their wait of a second ends.
+ * pops it may run one already, and would have to drop it. Idle workers take one when their wait ends.
  */
 const REFILL = `
 local function refill(base)
@@ -54,13 +54,15 @@ refill(base)
 
 /**
  * Ids leave a processing list in the order in which they came, so that trimming it is enough: one LREM for each id would be
- * as many commands to carry out and to write to the append-only file. False, and nothing is done, when its oldest id is
- * another one than its worker knows of.
+ * as many commands to carry out and to write to the append-only file. False, and nothing is done, when the list is not as its
+ * worker knows it: its oldest id is another one, or the last of those to be forgotten is.
  */
 const FORGET = `
-local function forget(key, oldest, count)
+local function forget(key, oldest, count, last)
   if (redis.call('LINDEX', key, -1) or '') ~= oldest then return false end
-  if count > 0 then redis.call('LTRIM', key, 0, -1 - count) end
+  if count == 0 then return true end
+  if redis.call('LINDEX', key, -count) ~= last then return false end
+  redis.call('LTRIM', key, 0, -1 - count)
   return true
 end
 `;
@@ -69,13 +71,13 @@ end
  * Moves up to ARGV[2] ids to the worker's processing list, highest lane first; every 16th take begins with the lane
  * that has waited longest, so that low priorities move. Refills the handoff, also when it takes none.
  * ARGV: worker id, how many, how many of them may be suspects, the oldest id in the processing list (empty: none), how many to forget
- * from it on. Returns how many it took, these as one text (as 500 replies they take ten times as long to read), and whether
+ * from it on, and the last of these. Returns how many it took, these as one text (as 500 replies they take ten times as long to read), and whether
  * that list is as its worker knows it; if not, nothing was forgotten.
  */
 const TAKE = `${REFILL}${FORGET}
 local base, worker, free, suspects = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local processing = base .. ':processing:' .. worker
-local is_known = forget(processing, ARGV[4], tonumber(ARGV[5]))
+local is_known = forget(processing, ARGV[4], tonumber(ARGV[5]), ARGV[6])
 local taken = {}
 local function take_from(key, most)
   if most <= 0 then return 0 end

@@ -8,7 +8,7 @@ import {
 import { messageOf } from '../../shared/errors.js';
 import type { Installation } from '../../shared/installation.js';
 import type { Service } from '../../shared/lifecycle/service.js';
-import { createLoop, type Loop } from '../../shared/time/loop.js';
+import { createLoop, jitter, type Loop } from '../../shared/time/loop.js';
 import { Leader } from './leader.js';
 import type { DutySettings } from './duties.js';
 
@@ -17,6 +17,8 @@ export interface CoordinatorOptions extends DutySettings {
 }
 
 const RENEW_MS = 1_000;
+/** How often a candidate looks whether the lease was given up. When it runs out, it looks at that very moment. */
+const LOOK_MS = 1_500;
 /** A leader that dies is replaced within this and one renewal. */
 const LEASE_MS = 3_000;
 /** Between two renewals of which one came this late, PostgreSQL may have stood still. Less, and a busy host never trusts it. */
@@ -24,8 +26,7 @@ const GAP_MS = 2 * RENEW_MS;
 /** A leader that has not reached Redis for this long lets another one lead. */
 const REDIS_PATIENCE_MS = 3_000;
 
-/** A candidate looks shortly before the lease would run out, and then when it has, if it was not renewed. Not all at the same moment. */
-const lookAgainMs = (leftMs: number): number => Math.ceil(leftMs * (0.75 + Math.random() / 4)) + 1;
+const lookAgainMs = (leftMs: number): number => Math.min(jitter(LOOK_MS), Math.ceil(leftMs) + 1);
 
 /**
  * Stands for leadership and, while it leads, does the duties that one process at a time must do. Any number may run:

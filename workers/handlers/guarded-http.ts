@@ -50,7 +50,7 @@ export function createGuardedHttp(policy: NetworkPolicy = {}): GuardedHttp {
     }
   }
 
-  return { request, close: async () => (await agent)?.destroy() };
+  return { request, close: async () => (await agent?.catch(() => undefined))?.destroy() };
 }
 
 /** A URL as it may be shown to people: without user, password and query, which often hold secrets. */

@@ -24,9 +24,11 @@ describeWithRedis('lanes', () => {
     );
   /** As a worker takes that knows what it holds. */
   const take = async (count: number, { forget = 0, suspects = 1, workerId = 'w-1' } = {}) => {
-    const oldest = (await lanes.connection.lindex(lanes.keys(queue).processing(workerId), -1)) ?? '';
-    const { ids, hasStrayIds } = await lanes.take(queue, { workerId, count, suspects, oldest, forget });
-    expect(hasStrayIds).toBe(false);
+    const [oldest = '', ...others] = await lanes.readHeld(queue, workerId);
+    const lastForgotten = [oldest, ...others][forget - 1] ?? '';
+    const request = { workerId, count, suspects, oldest, forget, lastForgotten };
+    const { ids, isListStrange } = await lanes.take(queue, request);
+    expect(isListStrange).toBe(false);
     return ids;
   };
   const list = (key: string) => lanes.connection.lrange(key, 0, -1);
@@ -84,17 +86,22 @@ describeWithRedis('lanes', () => {
   });
 
   test.each([
-    ['other ids lie before those', '1', ['2', '1', '8']],
-    ['there should be none', '', ['2', '1']],
-    ['there are none', '1', []],
-  ])('a take forgets nothing when its list is not as it knows it: %s', async (_what, oldest, held) => {
-    const key = lanes.keys(queue).processing('w-1');
-    if (held.length > 0) await lanes.connection.rpush(key, ...held);
-    await push(5);
-    const taken = await lanes.take(queue, { workerId: 'w-1', count: 1, suspects: 1, oldest, forget: 1 });
-    expect(taken).toEqual({ ids: [5], hasStrayIds: true });
-    expect(await list(key)).toEqual(['5', ...held]);
-  });
+    ['other ids lie before those', ['1', '2'], ['2', '1', '8']],
+    ['another id lies between those', ['1', '2'], ['2', '9', '1']],
+    ['there should be none', ['', '1'], ['2', '1']],
+    ['there are none', ['1', '2'], []],
+  ])(
+    'a take forgets nothing when its list is not as it knows it: %s',
+    async (_what, [oldest, last], held) => {
+      const key = lanes.keys(queue).processing('w-1');
+      if (held.length > 0) await lanes.connection.rpush(key, ...held);
+      await push(5);
+      const known = { oldest: oldest!, forget: 2, lastForgotten: last! };
+      const taken = await lanes.take(queue, { workerId: 'w-1', count: 1, suspects: 1, ...known });
+      expect(taken).toEqual({ ids: [5], isListStrange: true });
+      expect(await list(key)).toEqual(['5', ...held]);
+    },
+  );
 
   test.each(['a word', '1,2', '', '-3', '[4]'])(
     'what a take brought together with garbage (%j) waits in the processing list',
@@ -102,9 +109,9 @@ describeWithRedis('lanes', () => {
       await push(5);
       await lanes.connection.rpush(lanes.keys(queue).lane(50), garbage);
       await lanes.connection.zadd(lanes.keys(queue).lanes, 50, '50');
-      const request = { workerId: 'w-1', count: 5, suspects: 1, oldest: '', forget: 0 };
-      expect(await lanes.take(queue, request)).toEqual({ ids: [], hasStrayIds: true });
-      expect(await lanes.collect(queue, 'w-1')).toEqual([garbage, '5']);
+      const request = { workerId: 'w-1', count: 5, suspects: 1, oldest: '', forget: 0, lastForgotten: '' };
+      expect(await lanes.take(queue, request)).toEqual({ ids: [], isListStrange: true });
+      expect(await lanes.readHeld(queue, 'w-1')).toEqual(['5', garbage]);
     },
   );
 

@@ -277,6 +277,7 @@ describeWithRedis('with Redis', () => {
       suspects: 0,
       oldest: '',
       forget: 0,
+      lastForgotten: '',
     });
     await coordinate();
     await work(db.installation, [echo], { pollIntervalMs: 60_000 });

@@ -118,7 +118,12 @@ describeWithRedis('a taker', () => {
     expect(await taker.take(1)).toEqual([2]);
     expect(await lanes.connection.lrange(processing, 0, -1)).toEqual(['2', '7']);
     slots.give(1);
-    expect(await taker.take(1)).toEqual([2, 7]);
+    const found = await taker.take(1);
+    expect(found).toEqual([7, 2]);
+    // They stay there until they, too, are claimed.
+    expect(await lanes.connection.lrange(processing, 0, -1)).toEqual(['2', '7']);
+    taker.forget(found);
+    expect(await taker.take(1)).toEqual([]);
     expect(await lanes.connection.exists(processing)).toBe(0);
   });
 

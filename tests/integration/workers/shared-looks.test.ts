@@ -3,7 +3,7 @@ import type { Installation } from '../../../shared/installation.js';
 import type { ClaimedJob } from '../../../shared/jobs/claimed-job.js';
 import type { Claimer } from '../../../workers/claimer.js';
 import { createWorker, type Worker } from '../../../workers/create-worker.js';
-import { Poller } from '../../../workers/poller.js';
+import { Poller, type PollerOptions } from '../../../workers/poller.js';
 import { RunningAttempts } from '../../../workers/running-attempts.js';
 import type { Settler } from '../../../workers/settler.js';
 import { Slots } from '../../../workers/slots.js';
@@ -62,23 +62,27 @@ describeWithRedis('of idle workers', () => {
 });
 
 describeWithRedis('a look', () => {
-  function createPoller(claimReady: () => Promise<ClaimedJob[]>, running = new RunningAttempts()) {
+  function createPoller(claimReady: () => Promise<ClaimedJob[]>, changes: Partial<PollerOptions> = {}) {
     return new Poller({
       installation: db.installation,
       queue: 'looked-into',
       slots: new Slots(2),
       claimer: { jobTypes: ['b', 'a'], claimReady } as unknown as Claimer,
       settler: { isFull: false } as Settler,
-      running,
+      running: new RunningAttempts(),
       pollIntervalMs: 3_600_000,
+      isDrained: () => true,
       begin: () => undefined,
+      ...changes,
     });
   }
+  /** One look, to its end. */
   async function look(poller: Poller): Promise<void> {
     await poller.lookBesides();
-    await poller.stop();
+    await poller.looking;
   }
   const job = { lostCount: 0 } as ClaimedJob;
+  let waiting = 1;
   const findsNothing = async (): Promise<ClaimedJob[]> => [];
   const countsOnAnother = async () => {
     const other = createPoller(findsNothing);
@@ -99,11 +103,33 @@ describeWithRedis('a look', () => {
   });
 
   test.each([
-    ['finds a job', async () => [job]],
+    ['finds a job', () => Promise.resolve(waiting-- > 0 ? [job] : [])],
     ['fails', () => Promise.reject(new Error('away'))],
   ])('that %s counts for nobody', async (_what, claimReady) => {
     await look(createPoller(claimReady));
     await eventually('another one looks, too', async () => !(await countsOnAnother()));
+  });
+
+  test('goes on while it finds as much as it asks for, and Redis brings nothing', async () => {
+    let left = 5;
+    const takesOne = async () => (left-- > 0 ? [job] : []);
+    const slots = new Slots(2);
+    const begin = () => slots.give(1);
+    await look(createPoller(takesOne, { slots, begin }));
+    expect(left).toBe(-1);
+    left = 5;
+    await look(createPoller(takesOne, { slots, begin, isDrained: () => left === 5 }));
+    expect(left).toBe(4);
+  });
+
+  test('that finds a job for the last slot while its worker stops does not wait for that job', async () => {
+    let answer: (jobs: ClaimedJob[]) => void = () => undefined;
+    const poller = createPoller(() => new Promise((resolve) => (answer = resolve)), { slots: new Slots(1) });
+    await poller.lookBesides();
+    const stopped = poller.stop();
+    answer([job]);
+    await stopped;
+    expect(await countsOnAnother()).toBe(false);
   });
 
   test('that is still under way is not another worker to count on', async () => {
@@ -119,7 +145,7 @@ describeWithRedis('a look', () => {
   test('of a worker that runs a suspect counts for nobody: it leaves suspects out', async () => {
     const running = new RunningAttempts();
     running.expect({ ...job, lostCount: 9 });
-    await look(createPoller(findsNothing, running));
+    await look(createPoller(findsNothing, { running }));
     expect(await countsOnAnother()).toBe(false);
   });
 });
