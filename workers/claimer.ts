@@ -28,6 +28,9 @@ export interface Claim {
   readonly putBack: number;
 }
 
+/** A batch larger than this is no faster, and unfair to other workers. */
+export const MAX_BATCH = 500;
+
 const NOTHING: Claim = { jobs: [], putBack: 0 };
 
 /** Makes jobs this worker's, and makes sure that it knows of every one that became so. */

@@ -5,7 +5,7 @@ import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
 import { InterruptibleWait } from '../shared/time/interruptible-wait.js';
 import { jitter } from '../shared/time/loop.js';
 import type { BlockingConnections } from './blocking-connections.js';
-import type { Claim, Claimer } from './claimer.js';
+import { MAX_BATCH, type Claim, type Claimer } from './claimer.js';
 import { ClaimsUnderWay } from './claims-under-way.js';
 import { Poller } from './poller.js';
 import type { RunningAttempts } from './running-attempts.js';
@@ -30,8 +30,6 @@ export interface ConsumerOptions {
   release(job: ClaimedJob, why: string): void;
 }
 
-/** A batch larger than this is no faster, and unfair to other workers. */
-const MAX_BATCH = 500;
 /** While Redis is away the poll is the dispatch. */
 const MOST_POLL_MS_WITHOUT_REDIS = 500;
 const WITHOUT_CONNECTION_MS = 250;
@@ -124,7 +122,7 @@ export class Consumer implements Service {
       if (!this.wasRedisAway) this.options.installation.events.emit('redisAway', { error });
       this.isRedisAway = this.wasRedisAway = true;
       // Who looks after the queue may be on another side of it.
-      this.poller.isResting = false;
+      this.poller.endRest();
       return;
     }
     if (ids.length > 0) this.launch(ids);
@@ -148,7 +146,7 @@ export class Consumer implements Service {
 
   /** Claims what was taken, and has its slots reserved, without waiting for the answer: the next take may go on meanwhile. */
   private launch(ids: readonly number[]): void {
-    this.poller.isResting = false;
+    this.poller.endRest();
     this.claims.add(this.claimAndRun(ids));
   }
 

@@ -3,7 +3,7 @@ import { messageOf } from '../shared/errors.js';
 import type { Installation } from '../shared/installation.js';
 import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
 import { jitter } from '../shared/time/loop.js';
-import type { Claimer } from './claimer.js';
+import { MAX_BATCH, type Claimer } from './claimer.js';
 import type { RunningAttempts } from './running-attempts.js';
 import type { Settler } from './settler.js';
 import type { Slots } from './slots.js';
@@ -22,8 +22,6 @@ export interface PollerOptions {
   begin(job: ClaimedJob): void;
 }
 
-/** A larger batch is no faster, and unfair to other workers. */
-const MAX_BATCH = 500;
 /** A job younger than this may be on its way through Redis. */
 const ON_ITS_WAY_MS = 2_000;
 /** Of an interval, how long a look counts for other workers: less than the shortest, so that whoever looks goes on with it. */
@@ -37,8 +35,7 @@ export class Poller {
   private isStopping = false;
   /** A look besides what Redis brings, while it is under way. */
   looking: Promise<void> | undefined;
-  /** Nothing was to be done, since another worker looks after the queue. */
-  isResting = false;
+  private rests = false;
   /** Other workers count on our latest look. */
   private isCountedOn = false;
 
@@ -49,6 +46,15 @@ export class Poller {
 
   get isDue(): boolean {
     return performance.now() >= this.nextAt;
+  }
+
+  /** Another worker looks after the queue, and nothing has come since: there is no hurry to ask Redis again. */
+  get isResting(): boolean {
+    return this.rests;
+  }
+
+  endRest(): void {
+    this.rests = false;
   }
 
   /** Ends a look that goes on as long as it finds jobs. The slots are interrupted after this was called. */
@@ -63,8 +69,8 @@ export class Poller {
    */
   async lookBesides(): Promise<void> {
     if (this.looking || this.options.settler.isFull) return;
-    this.isResting = !(await this.isOurTurn());
-    if (!this.isResting) this.looking = this.pollWhileFound().finally(() => (this.looking = undefined));
+    this.rests = !(await this.isOurTurn());
+    if (!this.rests) this.looking = this.pollWhileFound().finally(() => (this.looking = undefined));
   }
 
   /** One bounded claim of what is ready. Never throws. Returns how many jobs it found. */
@@ -100,12 +106,13 @@ export class Poller {
     this.nextAt = performance.now() + jitter(pollIntervalMs);
     const count = Math.min(slots.free, most);
     slots.take(count);
-    const jobs = count > 0 ? await slots.timeClaim(() => this.claim(count, readyForMs)) : undefined;
-    if (jobs?.length !== 0 || this.isStopping) this.letOthersLook();
-    slots.give(count - (jobs?.length ?? 0));
-    for (const job of jobs ?? []) this.options.begin(job);
-    if (!jobs || jobs.length === 0) return 0;
-    this.isResting = false;
+    const found = count > 0 ? await slots.timeClaim(() => this.claim(count, readyForMs)) : undefined;
+    const jobs = found ?? [];
+    slots.give(count - jobs.length);
+    if (found === undefined || jobs.length > 0 || this.isStopping) this.letOthersLook();
+    if (jobs.length === 0) return 0;
+    for (const job of jobs) this.options.begin(job);
+    this.endRest();
     installation.events.emit('polled', { queue, count: jobs.length });
     // More may be waiting than we asked for.
     if (jobs.length === count) this.nextAt = 0;

@@ -1,5 +1,6 @@
 import type { Installation } from '../shared/installation.js';
 import { dispatchReadyOf } from '../shared/jobs/dispatch-jobs.js';
+import { readProcessing } from '../shared/redis/lane-contents.js';
 import { toIds } from '../shared/redis/lane-ids.js';
 import type { Lanes } from '../shared/redis/lanes.js';
 import type { BlockingConnections } from './blocking-connections.js';
@@ -142,7 +143,7 @@ export class Taker {
   /** Whatever is in our processing list now; it stays there until its claim is answered. Claims sort out what we know already. */
   private async readList(): Promise<number[]> {
     const { lanes, queue, workerId, slots, installation } = this.options;
-    const entries = await lanes.readHeld(queue, workerId);
+    const entries = await readProcessing(lanes, queue, workerId);
     const ids = toIds(entries);
     const garbage = entries.length - ids.length;
     if (garbage > 0) installation.events.emit('garbageDropped', { queue, count: garbage });

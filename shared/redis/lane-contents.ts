@@ -36,15 +36,21 @@ export async function removePresent(
   }
 }
 
+/** Entries of a list from its old end on: those that came first, the first one first. */
+const readOldest = async (lanes: Lanes, key: string, count: number): Promise<string[]> =>
+  (await lanes.connection.lrange(key, -count, -1)).reverse();
+
 /** The oldest entries of a lane: those that leave it next, the next one first. */
-export async function readLaneFront(
+export const readLaneFront = (
   lanes: Lanes,
   queue: string,
   priority: number,
   count: number,
-): Promise<string[]> {
-  return (await lanes.connection.lrange(lanes.keys(queue).lane(priority), -count, -1)).reverse();
-}
+): Promise<string[]> => readOldest(lanes, lanes.keys(queue).lane(priority), count);
+
+/** What is in a worker's processing list, the oldest first; garbage, too. */
+export const readProcessing = (lanes: Lanes, queue: string, workerId: string): Promise<string[]> =>
+  readOldest(lanes, lanes.keys(queue).processing(workerId), Number.MAX_SAFE_INTEGER);
 
 /** The id that the next idle worker gets, if there is one. */
 export const readHandoff = async (lanes: Lanes, queue: string): Promise<number[]> =>

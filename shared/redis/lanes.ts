@@ -39,8 +39,6 @@ export interface Lanes {
   push(queue: string, entries: readonly LaneEntry[], end?: 'back' | 'front'): Promise<void>;
   /** Moves ids to the worker's processing list and removes those it asks to forget. */
   take(queue: string, request: TakeRequest): Promise<Taken>;
-  /** What is in a worker's processing list, the oldest first; garbage, too. */
-  readHeld(queue: string, workerId: string): Promise<string[]>;
   /** Empties the processing list of a worker that is still there, and returns what was in it. */
   collect(queue: string, workerId: string): Promise<string[]>;
   /** The same for a worker that is gone: it is forgotten. */
@@ -92,8 +90,6 @@ export async function openLanes(address: RedisAddress, keySpace: KeySpace): Prom
       if (ids?.length !== taken) return { ids: [], isListStrange: true };
       return { ids, isListStrange: isKnown === 0 };
     },
-    readHeld: async (queue, workerId) =>
-      (await connection.lrange(keys(queue).processing(workerId), 0, -1)).reverse(),
     collect: (queue, workerId) => connection.holdfastDrain(keys(queue).base, workerId, 'keep'),
     drain: (queue, workerId) => connection.holdfastDrain(keys(queue).base, workerId, 'forget'),
     async startLook(queue, jobTypes, forMs) {

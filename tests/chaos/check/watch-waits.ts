@@ -3,8 +3,8 @@ import { repeat, type Submitter } from '../load/submitter.js';
 import { violationsOf, type Violation } from './violation.js';
 
 /**
- * The longest that a ready job may wait while a worker is idle. An idle worker looks into PostgreSQL every second for what
- * has been ready for two; a half-open connection to it is given up after ten.
+ * The longest that a ready job may wait while a worker is idle. One idle worker looks into PostgreSQL every second for what
+ * has been ready for two, and another one takes that over within five; a half-open connection to it is given up after ten.
  */
 export const LONGEST_WAIT_MS = 16_000;
 const EVERY_MS = 500;

@@ -1,5 +1,6 @@
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
+import { readProcessing } from '../../../shared/redis/lane-contents.js';
 import { openLanes, type Lanes } from '../../../shared/redis/lanes.js';
 import { hasRedis } from '../../support/test-installation.js';
 
@@ -24,7 +25,7 @@ describeWithRedis('lanes', () => {
     );
   /** As a worker takes that knows what it holds. */
   const take = async (count: number, { forget = 0, suspects = 1, workerId = 'w-1' } = {}) => {
-    const [oldest = '', ...others] = await lanes.readHeld(queue, workerId);
+    const [oldest = '', ...others] = await readProcessing(lanes, queue, workerId);
     const lastForgotten = [oldest, ...others][forget - 1] ?? '';
     const request = { workerId, count, suspects, oldest, forget, lastForgotten };
     const { ids, isListStrange } = await lanes.take(queue, request);
@@ -103,7 +104,7 @@ describeWithRedis('lanes', () => {
     },
   );
 
-  test.each(['a word', '1,2', '', '-3', '[4]'])(
+  test.each(['a word', '1,2', '', '-3', '[4]', '1e3', '0x10', ' 7', '1.0'])(
     'what a take brought together with garbage (%j) waits in the processing list',
     async (garbage) => {
       await push(5);
@@ -111,7 +112,7 @@ describeWithRedis('lanes', () => {
       await lanes.connection.zadd(lanes.keys(queue).lanes, 50, '50');
       const request = { workerId: 'w-1', count: 5, suspects: 1, oldest: '', forget: 0, lastForgotten: '' };
       expect(await lanes.take(queue, request)).toEqual({ ids: [], isListStrange: true });
-      expect(await lanes.readHeld(queue, 'w-1')).toEqual(['5', garbage]);
+      expect(await readProcessing(lanes, queue, 'w-1')).toEqual(['5', garbage]);
     },
   );
 
