@@ -5,6 +5,7 @@ import { createDatabase, type Database, type DatabaseOptions } from './postgres/
 import { isPostgresError } from './postgres/postgres-error.js';
 import type { RedisAddress } from './redis/connect-redis.js';
 import { openLanes, type Lanes } from './redis/lanes.js';
+import { Seal } from './seal.js';
 
 /** One Holdfast: its tables, its lanes, and who listens. Everything that acts on jobs is given one. */
 export interface Installation {
@@ -12,6 +13,8 @@ export interface Installation {
   readonly db: Database;
   /** Null: PostgreSQL-only dispatch. */
   readonly lanes: Lanes | null;
+  /** For what goes through Redis and is more than an id. */
+  readonly seal: Seal;
   readonly events: EventHub;
   readonly logger: Logger;
   /** For submits that leave these open; plain SQL has the columns' own defaults. */
@@ -55,12 +58,13 @@ export async function openInstallation(options: InstallationOptions): Promise<In
   } = options;
   const db = createDatabase(options.postgres);
   try {
-    const id = await readInstallationId(db);
+    const { id, sealKey } = await readInstallation(db);
     const lanes = options.redis ? await openLanes(options.redis, { prefix, installationId: id }) : null;
     return {
       id,
       db,
       lanes,
+      seal: new Seal(sealKey),
       events,
       logger,
       jobDefaults,
@@ -75,16 +79,17 @@ export async function openInstallation(options: InstallationOptions): Promise<In
   }
 }
 
-const UNDEFINED_TABLE = '42P01';
+/** SQLSTATEs: an undefined table, or column, of before the latest migrations. */
+const NOT_MIGRATED = ['42P01', '42703'];
 
 const READ_INSTALLATION = `
-  SELECT i.id, n.nspname AS schema FROM installation i
+  SELECT i.id, i.seal_key AS "sealKey", n.nspname AS schema FROM installation i
     JOIN pg_class c ON c.oid = i.tableoid JOIN pg_namespace n ON n.oid = c.relnamespace`;
 
-async function readInstallationId(db: Database): Promise<string> {
+async function readInstallation(db: Database): Promise<{ id: string; sealKey: Buffer }> {
   try {
-    const { rows } = await db.query<{ id: string; schema: string }>(READ_INSTALLATION);
-    if (rows[0]?.schema === db.schema) return rows[0].id;
+    const { rows } = await db.query<{ id: string; sealKey: Buffer; schema: string }>(READ_INSTALLATION);
+    if (rows[0]?.schema === db.schema) return rows[0];
     if (rows[0]) throw wrongSchema(rows[0].schema, db.schema);
     throw new HoldfastError(
       'not_migrated',
@@ -92,7 +97,7 @@ async function readInstallationId(db: Database): Promise<string> {
     );
   } catch (error) {
     if (!isPostgresError(error)) throw error;
-    if (error.sqlState === UNDEFINED_TABLE) {
+    if (NOT_MIGRATED.includes(error.sqlState ?? '')) {
       const what = `the database has no Holdfast tables in schema "${db.schema}": run \`holdfast migrate up\`${hintOf(db.schema)}`;
       throw new HoldfastError('not_migrated', what, { cause: error });
     }

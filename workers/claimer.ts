@@ -87,6 +87,17 @@ export class Claimer {
     }
   }
 
+  /** The number under which somebody may claim jobs for us; until `endOffer` nobody else may decide about them. */
+  beginOffer(): number {
+    return this.options.ledger.begin();
+  }
+
+  /** These were claimed for us, or nothing was as far as we know. */
+  endOffer(batchNo: number, jobs: readonly ClaimedJob[]): void {
+    this.options.ledger.end(batchNo, jobs);
+    if (jobs.length > 0) this.options.installation.events.emit('claimed', jobs);
+  }
+
   /**
    * Compares what PostgreSQL says this worker owns with what it knows, and releases the rest: claims whose reply was lost.
    *

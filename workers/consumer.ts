@@ -4,6 +4,7 @@ import type { Installation } from '../shared/installation.js';
 import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
 import { InterruptibleWait } from '../shared/time/interruptible-wait.js';
 import { jitter } from '../shared/time/loop.js';
+import type { AssignmentLine } from './assignment-line.js';
 import type { BlockingConnections } from './blocking-connections.js';
 import { MAX_BATCH, type Claim, type Claimer } from './claimer.js';
 import { ClaimsUnderWay } from './claims-under-way.js';
@@ -11,6 +12,7 @@ import { Poller } from './poller.js';
 import type { RunningAttempts } from './running-attempts.js';
 import type { Settler } from './settler.js';
 import type { Slots } from './slots.js';
+import { StandingOffers } from './standing-offers.js';
 import { Taker } from './taker.js';
 
 export interface ConsumerOptions {
@@ -20,6 +22,8 @@ export interface ConsumerOptions {
   readonly slots: Slots;
   /** Shared with the worker's other consumers; undefined when there is no Redis. */
   readonly connections: BlockingConnections | undefined;
+  /** Undefined where submitters cannot claim for workers. */
+  readonly line: AssignmentLine | undefined;
   readonly claimer: Claimer;
   readonly settler: Settler;
   readonly running: RunningAttempts;
@@ -43,6 +47,7 @@ export class Consumer implements Service {
   readonly name: string;
   private readonly taker: Taker | undefined;
   private readonly poller: Poller;
+  private readonly offers: StandingOffers | undefined;
   private readonly pause = new InterruptibleWait();
   private readonly claims = new ClaimsUnderWay();
   private loop: Promise<void> | undefined;
@@ -54,14 +59,13 @@ export class Consumer implements Service {
   private foreignClaims = 0;
 
   constructor(private readonly options: ConsumerOptions) {
-    const { installation, connections, queue } = options;
+    const { installation, connections, queue, line } = options;
     const { lanes } = installation;
     this.name = `consumer of ${queue}`;
-    this.poller = new Poller({
-      ...options,
-      isDrained: () => this.taker?.isDrained ?? false,
-      begin: (job) => this.runInSlot(job),
-    });
+    const isDrained = () => this.taker?.isDrained ?? false;
+    const begin = (job: ClaimedJob) => this.runInSlot(job);
+    this.poller = new Poller({ ...options, isDrained, begin });
+    if (line) this.offers = new StandingOffers({ ...options, line, isDrained, begin });
     if (lanes && connections) this.taker = new Taker({ ...options, lanes, connections });
   }
 
@@ -77,7 +81,7 @@ export class Consumer implements Service {
     this.pause.interrupt();
     this.options.slots.interrupt();
     await this.loop;
-    await Promise.all([this.claims.whenAllHaveEnded(), hasLooked]);
+    await Promise.all([this.claims.whenAllHaveEnded(), hasLooked, this.offers?.stop()]);
     this.options.slots.giveUpAhead('its worker stopped before it began');
     await this.taker?.returnAll().catch(() => undefined);
   }
@@ -131,6 +135,7 @@ export class Consumer implements Service {
   }
 
   private async waitForOne(taker: Taker): Promise<readonly number[]> {
+    void this.offers?.renew();
     const ids = await taker.waitForOne(this.poller.isResting ? RESTING_WAIT_SECONDS : WAIT_SECONDS);
     if (ids === undefined) await this.pause.wait(jitter(WITHOUT_CONNECTION_MS));
     return ids ?? [];

@@ -9,7 +9,10 @@ import {
   registerWorker,
   takeBackSetAside,
 } from '../shared/workers/registry.js';
+import type { Lanes } from '../shared/redis/lanes.js';
+import type { Offers } from '../shared/redis/offers.js';
 import { createLoop } from '../shared/time/loop.js';
+import { AssignmentLine } from './assignment-line.js';
 import { createAttemptWatch } from './attempt-watch.js';
 import { BlockingConnections } from './blocking-connections.js';
 import { ClaimLedger } from './claim-ledger.js';
@@ -148,6 +151,7 @@ export class Incarnation implements Service {
     const sharedSlots = new Slots(settings.concurrency);
     const { lanes } = installation;
     const connections = lanes ? new BlockingConnections(lanes) : undefined;
+    const line = lanes?.offers && this.createLine(lanes, lanes.offers);
     const consumers = [...settings.queues].map(([queue, ownSlots]) => {
       const slots = ownSlots === undefined ? sharedSlots : new Slots(ownSlots);
       const { pollIntervalMs } = settings;
@@ -158,6 +162,7 @@ export class Incarnation implements Service {
         queue,
         slots,
         connections,
+        line: line ?? undefined,
         running,
         claimer,
         settler,
@@ -166,7 +171,13 @@ export class Incarnation implements Service {
         release: (job, why) => this.release(job, why),
       });
     });
-    return composeServices('consumers', connections ? [connections, ...consumers] : consumers);
+    const services = [connections, line, ...consumers].filter((service) => service != null);
+    return composeServices('consumers', services);
+  }
+
+  private createLine(lanes: Lanes, offers: Offers): AssignmentLine {
+    const onStray = () => void this.claimer.reconcile().catch(() => undefined);
+    return new AssignmentLine(this.installation, lanes, offers, this.workerId, onStray);
   }
 
   private async execute(job: ClaimedJob): Promise<void> {

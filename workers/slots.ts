@@ -32,6 +32,8 @@ export class Slots {
   private giveUpTimer: NodeJS.Timeout | undefined;
   /** Consumers of several queues may share the slots, and wait at the same time. */
   private readonly waiting = new Set<() => void>();
+  /** Those who hold places for what may never come. */
+  private readonly holders = new Set<() => void>();
 
   constructor(readonly total: number) {}
 
@@ -41,6 +43,11 @@ export class Slots {
     return Math.max(0, this.total + ahead - this.reserved);
   }
 
+  /** Free places beyond one for each consumer that may be waiting for an id. */
+  get spare(): number {
+    return this.free - this.holders.size;
+  }
+
   take(count: number): void {
     this.reserved += count;
   }
@@ -48,6 +55,11 @@ export class Slots {
   give(count: number): void {
     this.reserved -= count;
     if (this.free > 0) this.interrupt();
+  }
+
+  /** `give` is called when places are needed: it gives back those that are held for what may never come. */
+  whenScarce(give: () => void): void {
+    this.holders.add(give);
   }
 
   /** How long claims take decides how many jobs are claimed ahead. */
@@ -82,7 +94,10 @@ export class Slots {
    * take instead of many: until as many as a quarter of the slots are free.
    */
   async whenFree(): Promise<void> {
-    if (this.free <= 0) await this.nextChange();
+    if (this.free <= 0) {
+      for (const give of this.holders) give();
+      await this.nextChange();
+    }
     const worthIt = Math.ceil(this.total / 4);
     const giveUpAt = performance.now() + LINGER_MS;
     // A turn of the event loop first: what ended in this one has then been counted.

@@ -5,7 +5,7 @@ import { areClose, bySearch, byWalk, type RowsOfIds } from '../postgres/rows-of-
 import {
   CLAIM_ASSIGNMENTS,
   CLAIMED_COLUMNS,
-  RECORD_BATCH,
+  recordBatch,
   WORKER_IS_ALIVE,
   toClaimed,
   type ClaimedJob,
@@ -36,7 +36,7 @@ const claimWhere = (isOneOf: RowsOfIds) => `
        AND queue <> ALL (ARRAY(SELECT name FROM queues WHERE paused_at IS NOT NULL))
        AND ${WORKER_IS_ALIVE}
     RETURNING ${CLAIMED_COLUMNS}
-  ), batch AS (${RECORD_BATCH}
+  ), batch AS (${recordBatch('$4')}
   )
   SELECT * FROM claimed`;
 

@@ -3,7 +3,7 @@ import type { ClaimRequest } from './claim-jobs.js';
 import {
   CLAIM_ASSIGNMENTS,
   CLAIMED_COLUMNS,
-  RECORD_BATCH,
+  recordBatch,
   WORKER_IS_ALIVE,
   toClaimed,
   type ClaimedJob,
@@ -44,7 +44,7 @@ const CLAIM_READY = `
      WHERE id = ANY (ARRAY(SELECT id FROM chosen)) AND status = 'pending'
        AND ${WORKER_IS_ALIVE}
     RETURNING ${CLAIMED_COLUMNS}
-  ), batch AS (${RECORD_BATCH}
+  ), batch AS (${recordBatch('$4')}
   )
   SELECT * FROM claimed`;
 

@@ -29,7 +29,7 @@ const USUAL = {
 } as const;
 
 /**
- * What the claims return, for the row of an UPDATE on jobs. A column that has its usual value comes as null: to send a value
+ * What the claims return, for the row of jobs that was written. A column that has its usual value comes as null: to send a value
  * and read it costs more than all else that is done with most of them (docs/performance.md).
  */
 export const CLAIMED_COLUMNS = `id, job_type, payload, metadata, date_part('epoch', now() - ready_at) * 1000,
@@ -60,10 +60,10 @@ export const CLAIM_ASSIGNMENTS = `status = 'running', attempt = attempt + 1, wor
 /** $1 is the worker: a claim of one that was declared dead takes nothing. */
 export const WORKER_IS_ALIVE = `EXISTS (SELECT 1 FROM workers WHERE workers.id = $1 AND dead_at IS NULL AND stopped_at IS NULL)`;
 
-/** The way from the worker ($1) to what it claimed, under the number of the claim ($4). */
-export const RECORD_BATCH = `
+/** The way from the worker ($1) to what it claimed, under the number of the claim. */
+export const recordBatch = (batchNo: '$3' | '$4') => `
     INSERT INTO claim_batches (worker_id, batch_no, job_ids)
-    SELECT $1, $4::bigint, array_agg(id) FROM claimed HAVING count(*) > 0`;
+    SELECT $1, ${batchNo}::bigint, array_agg(id) FROM claimed HAVING count(*) > 0`;
 
 /** By index: taken apart by names, an array goes through its iterator. */
 export const toClaimed = (row: ClaimedRow, batchNo: number): ClaimedJob => ({

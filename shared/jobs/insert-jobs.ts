@@ -2,6 +2,15 @@ import { HoldfastError, type FieldProblem } from '../errors.js';
 import { isPostgresError, type PostgresError } from '../postgres/postgres-error.js';
 import type { QueryTarget } from '../postgres/query-target.js';
 import type { JobDefaults } from '../installation.js';
+import {
+  INSERT_COLUMNS,
+  JSON_FIELDS,
+  MAX_RETRIES,
+  PRIORITY,
+  QUEUE,
+  SCHEDULED_AT,
+  TIMEOUT_MS,
+} from './insert-columns.js';
 import type { NewJob } from './new-job.js';
 import { findUnstorableJob, refuseJob, toJson } from './refuse-job.js';
 
@@ -13,17 +22,6 @@ export interface InsertedJob {
   readonly isReady: boolean;
 }
 
-const COLUMNS = `job_type, queue, priority, payload, max_retries, timeout_ms, scheduled_at, metadata, tags, created_by, unique_key,
-  idempotency_key, request_hash`;
-/** With the columns' own types: a default is a value of the domain and is not checked. `payload` stands for itself. */
-const FIELDS = `job_type job_type_name, queue queue_name, priority job_priority, max_retries counter, timeout_ms positive_ms,
-  scheduled_at timestamptz, delay_ms double precision, metadata jsonb, tags text[], created_by text, unique_key text,
-  idempotency_key text, request_hash text`;
-const QUEUE = `COALESCE(queue, 'default'::queue_name)`;
-const PRIORITY = 'COALESCE(priority, 50::job_priority)';
-const MAX_RETRIES = 'COALESCE(max_retries, 3::counter)';
-const TIMEOUT_MS = 'COALESCE(timeout_ms, 300000::positive_ms)';
-const SCHEDULED_AT = `COALESCE(scheduled_at, now() + delay_ms * interval '1 millisecond')`;
 /** $2 tells the trigger who dispatches; see jobs_announce. */
 const ANNOUNCED = `(SELECT CASE WHEN $2 THEN set_config('holdfast.dispatched_by', 'submitter', true) END OFFSET 0) AS announced`;
 
@@ -35,14 +33,14 @@ const ANNOUNCED = `(SELECT CASE WHEN $2 THEN set_config('holdfast.dispatched_by'
  */
 const INSERT_MANY = `
   WITH inserted AS (
-    INSERT INTO jobs (${COLUMNS})
+    INSERT INTO jobs (${INSERT_COLUMNS})
     SELECT run.job_type, run.queue, run.priority, NULLIF(job.payload, 'null'), run.max_retries, run.timeout_ms, run.scheduled_at,
            run.metadata, run.tags, run.created_by, run.unique_key, run.idempotency_key, run.request_hash
       FROM ${ANNOUNCED},
            (SELECT ${QUEUE} AS queue, ${PRIORITY} AS priority, ${MAX_RETRIES} AS max_retries, ${TIMEOUT_MS} AS timeout_ms,
                    ${SCHEDULED_AT} AS scheduled_at,
                    job_type, payloads, metadata, tags, created_by, unique_key, idempotency_key, request_hash, ordinality
-              FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (payloads jsonb, ${FIELDS})) WITH ORDINALITY
+              FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (payloads jsonb, ${JSON_FIELDS})) WITH ORDINALITY
             OFFSET 0) AS run,
            jsonb_array_elements(run.payloads) WITH ORDINALITY AS job (payload, ordinality)
      ORDER BY run.ordinality, job.ordinality
@@ -53,10 +51,10 @@ const INSERT_MANY = `
 
 /** One job, $1: without what many need, which made a submit to an idle system a fifth dearer (docs/performance.md). */
 const insertOne = (onConflict: string) => `
-  INSERT INTO jobs (${COLUMNS})
+  INSERT INTO jobs (${INSERT_COLUMNS})
   SELECT job_type, ${QUEUE}, ${PRIORITY}, NULLIF(payload, 'null'), ${MAX_RETRIES}, ${TIMEOUT_MS}, ${SCHEDULED_AT}, metadata, tags,
          created_by, unique_key, idempotency_key, request_hash
-    FROM ${ANNOUNCED}, jsonb_to_record($1::jsonb) AS job (payload jsonb, ${FIELDS})
+    FROM ${ANNOUNCED}, jsonb_to_record($1::jsonb) AS job (payload jsonb, ${JSON_FIELDS})
   ${onConflict}
   RETURNING json_build_array(id) AS ids, created_at AS "createdAt", queue, priority, ready_at <= now() AS "isReady"`;
 

@@ -3,6 +3,7 @@ import type { Installation, JobDefaults } from '../installation.js';
 import type { Database } from '../postgres/create-database.js';
 import { isPostgresError } from '../postgres/postgres-error.js';
 import type { QueryTarget } from '../postgres/query-target.js';
+import { assignJobs } from './assign-jobs.js';
 import { dispatchJobs, dispatchReadyOf } from './dispatch-jobs.js';
 import { findExisting, mayReplace, rememberKey, replaceWaiting, type ExistingJob } from './existing-job.js';
 import { insertDependencies } from './insert-dependencies.js';
@@ -26,9 +27,8 @@ export async function submitJobs(
 
 /** The hot path: no keys, no parents, so that every job is new, and ready unless it is for later. */
 async function submitPlain(installation: Installation, jobs: readonly NewJob[]): Promise<SubmittedJob[]> {
-  const { db, events, jobDefaults: defaults } = installation;
-  const settings: InsertSettings = { isOwnCommit: true, isKeyed: false, defaults };
-  const inserted = await insertPlain(db, jobs, settings).catch((error: unknown) => {
+  const { events } = installation;
+  const inserted = await assignOrInsert(installation, jobs).catch((error: unknown) => {
     throw describeFailure(error);
   });
   // A worker may be waiting for it; whoever counts can wait.
@@ -86,11 +86,14 @@ const toSubmitted = (job: InsertedOrExisting): SubmittedJob => ({
 });
 
 /** Ids that were given to rows by hand may be in the way: each try gets further ones. */
-async function insertPlain(
-  db: Database,
+async function assignOrInsert(
+  installation: Installation,
   jobs: readonly NewJob[],
-  settings: InsertSettings,
 ): Promise<InsertedJob[]> {
+  const assigned = await assignJobs(installation, jobs);
+  if (assigned) return assigned;
+  const { db, jobDefaults: defaults } = installation;
+  const settings: InsertSettings = { isOwnCommit: true, isKeyed: false, defaults };
   for (let tries = 1; ; tries++) {
     try {
       return await insertJobs(db, jobs, settings);

@@ -18,12 +18,19 @@ export interface HostAndPort {
 }
 
 interface ScriptCommands {
-  holdfastPush(base: string, ...args: (string | number)[]): Promise<unknown>;
+  holdfastPush(base: string, ...args: (string | number)[]): Promise<number>;
   holdfastTake(
     base: string,
     ...args: (string | number)[]
   ): Promise<[count: number, ids: string, isKnown: 0 | 1]>;
   holdfastDrain(base: string, workerId: string, then: 'forget' | 'keep'): Promise<string[]>;
+  holdfastTakeOffer(base: string, count: number, channels: string): Promise<string | null>;
+  holdfastAssign(
+    base: string,
+    channels: string,
+    workerId: string,
+    message: Buffer,
+  ): Promise<[heard: number, next: string | null]>;
   holdfastCount(key: string, windowMs: number): Promise<[count: number, leftMs: number]>;
 }
 export type RedisConnection = (Redis | Cluster) & ScriptCommands;

@@ -11,6 +11,8 @@ export interface QueueKeys {
   readonly lanes: string;
   /** Ids of jobs that were lost with their worker more than once. */
   readonly suspects: string;
+  /** What workers that wait let submitters do; see offers.ts. */
+  readonly offers: string;
   /** Set of worker ids that have, or had, a processing list. */
   readonly owners: string;
   /** Present unless Redis forgot, or the queue is new; `partly` while its lanes are not filled. See lane-contents.ts. */
@@ -34,6 +36,7 @@ export function queueKeys({ prefix, installationId }: KeySpace, queue: string): 
     handoff: `${base}:handoff`,
     lanes: `${base}:lanes`,
     suspects: `${base}:suspects`,
+    offers: `${base}:offers`,
     owners: `${base}:owners`,
     epoch: `${base}:epoch`,
     looked: (jobTypes) => `${base}:looked:${jobTypes}`,
@@ -48,3 +51,7 @@ export function queueKeys({ prefix, installationId }: KeySpace, queue: string): 
  */
 export const rateKey = ({ prefix, installationId }: KeySpace, caller: string): string =>
   `${prefix}{${installationId}:rate:${caller}}`;
+
+/** The channel on which a worker hears of jobs that submitters claimed for it. */
+export const assignedChannel = ({ prefix, installationId }: KeySpace, workerId: string): string =>
+  `${prefix}{${installationId}}:assigned:${workerId}`;

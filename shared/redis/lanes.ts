@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { connectRedis, waitUntilReady, type RedisAddress, type RedisConnection } from './connect-redis.js';
 import { queueKeys, rateKey, type KeySpace, type QueueKeys } from './keys.js';
 import { readIds } from './lane-ids.js';
+import { Offers } from './offers.js';
 
 /** One id on its way to a lane. A suspect goes to a lane of its own: a process runs one suspect at a time. */
 export interface LaneEntry {
@@ -48,6 +49,8 @@ export interface Lanes {
   /** That look found something: others should look, too. */
   voidLook(queue: string, jobTypes: string): Promise<void>;
   keys(queue: string): QueueKeys;
+  /** Null in a Cluster, where who publishes does not learn whether anybody heard it. */
+  readonly offers: Offers | null;
   /** Counts one more request of a caller in a window that began with its first: how many they are, and how long it lasts. */
   countRequest(caller: string, windowMs: number): Promise<{ count: number; leftMs: number }>;
   /** A connection of one's own for the idle wait. */
@@ -72,15 +75,17 @@ export async function openLanes(address: RedisAddress, keySpace: KeySpace): Prom
   // So that the first push after a start does not meet a connection still being made. Away is fine, too.
   await waitUntilReady(connection, 1_000);
 
+  const offers = 'nodes' in address ? null : new Offers(connection, keySpace);
   return {
     connection,
     keys,
+    offers,
     async push(queue, entries, end = 'back') {
       // What is pushed last to the front leaves first.
       const ordered = end === 'front' ? entries.toReversed() : entries;
       for (let start = 0; start < ordered.length; start += PUSH_CHUNK) {
         const chunk = ordered.slice(start, start + PUSH_CHUNK);
-        await connection.holdfastPush(keys(queue).base, end, ...groupByLane(chunk));
+        offers?.note(queue, await connection.holdfastPush(keys(queue).base, end, ...groupByLane(chunk)));
       }
     },
     async take(queue, { workerId, count, suspects, oldest, forget, lastForgotten }) {
@@ -109,6 +114,7 @@ export async function openLanes(address: RedisAddress, keySpace: KeySpace): Prom
         () => false,
       ),
     async close() {
+      await offers?.close();
       // Pushes under way are let through; an absent Redis is not waited for.
       const quit = connection.status === 'ready' ? connection.quit().catch(() => undefined) : undefined;
       if (quit) await Promise.race([quit, wait(QUIT_MS, undefined, { ref: false })]);

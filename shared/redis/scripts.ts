@@ -27,13 +27,14 @@ end
 
 /**
  * Adds ids to their lanes. Where nothing waits, one that comes alone is the best one, and goes to a worker without a detour.
- * ARGV: `back` or `front`, then for each lane: its priority (or `suspects`), how many ids, the ids.
+ * ARGV: `back` or `front`, then for each lane: its priority (or `suspects`), how many ids, the ids. Returns how many offers there are.
  */
 const PUSH = `${REFILL}
 local base, command = KEYS[1], ARGV[1] == 'front' and 'RPUSH' or 'LPUSH'
 local handoff = base .. ':handoff'
 if #ARGV == 4 and ARGV[2] ~= 'suspects' and redis.call('EXISTS', handoff, base .. ':lanes') == 0 then
-  return redis.call('LPUSH', handoff, ARGV[4])
+  redis.call('LPUSH', handoff, ARGV[4])
+  return redis.call('LLEN', base .. ':offers')
 end
 local at = 2
 while at <= #ARGV do
@@ -50,6 +51,7 @@ while at <= #ARGV do
   at = last + 1
 end
 refill(base)
+return redis.call('LLEN', base .. ':offers')
 `;
 
 /**
@@ -125,6 +127,37 @@ if ARGV[2] == 'forget' then redis.call('SREM', KEYS[1] .. ':owners', ARGV[1]) en
 return ids
 `;
 
+/** The oldest offer of a worker that listens, unless something waits already; nothing when that one is for fewer jobs. */
+const NEXT_OFFER = `
+local function next_offer(base, wanted, channels)
+  if redis.call('EXISTS', base .. ':handoff', base .. ':lanes') > 0 then return false end
+  for _ = 1, 8 do
+    local offer = redis.call('LINDEX', base .. ':offers', -1)
+    if not offer then return false end
+    local count, worker = string.match(offer, '^%d+:(%d+):(.+)$')
+    local is_heard = worker and redis.call('PUBSUB', 'NUMSUB', channels .. worker)[2] > 0
+    if is_heard and tonumber(count) < wanted then return false end
+    redis.call('RPOP', base .. ':offers')
+    if is_heard then return offer end
+  end
+  return false
+end
+`;
+
+/** Takes an offer. ARGV: for how many jobs, and what the names of the workers' channels begin with. */
+const TAKE_OFFER = `${NEXT_OFFER}
+return next_offer(KEYS[1], tonumber(ARGV[1]), ARGV[2])
+`;
+
+/**
+ * Makes an offer good. ARGV: what the names of the workers' channels begin with, the worker, the message. Returns how many heard it, and another
+ * offer, so that the next submit need not ask for one.
+ */
+const ASSIGN = `${NEXT_OFFER}
+local heard = redis.call('PUBLISH', ARGV[1] .. ARGV[2], ARGV[3])
+return { heard, next_offer(KEYS[1], 1, ARGV[1]) }
+`;
+
 /** Counts one request. ARGV: milliseconds from the first request of a window to its end. Returns the count, and what is left of it. */
 const COUNT = `
 local count, left = redis.call('INCR', KEYS[1]), redis.call('PTTL', KEYS[1])
@@ -139,5 +172,7 @@ export const SCRIPTS = {
   holdfastPush: { lua: PUSH, numberOfKeys: 1 },
   holdfastTake: { lua: TAKE, numberOfKeys: 1 },
   holdfastDrain: { lua: DRAIN, numberOfKeys: 1 },
+  holdfastTakeOffer: { lua: TAKE_OFFER, numberOfKeys: 1 },
+  holdfastAssign: { lua: ASSIGN, numberOfKeys: 1 },
   holdfastCount: { lua: COUNT, numberOfKeys: 1 },
 };

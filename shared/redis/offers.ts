@@ -1,0 +1,150 @@
+import { monotonicMs } from '../time/monotonic.js';
+import type { RedisConnection } from './connect-redis.js';
+import { assignedChannel, queueKeys, type KeySpace } from './keys.js';
+
+/** What a worker that waits lets a submitter do, once: claim up to `count` jobs in its name, as its claim `batchNo`. */
+export interface Offer {
+  readonly workerId: string;
+  readonly batchNo: number;
+  readonly count: number;
+}
+
+/** Jobs in one offer at most. */
+export const MOST_OFFERED = 8;
+
+/** Nobody waits longer than this for a hint. */
+const MOST_WAIT_MS = 20;
+/** An offer in hand for the next submit: whoever submits next may be another one. */
+const HELD_MS = 50;
+/** After a message that did not arrive: something is wrong with this way, and there is the other one. */
+const DISTRUST_MS = 10_000;
+/** What workers that crashed left there is dropped when it is met; what nobody meets, in the end. */
+const MOST_LISTED = 10_000;
+
+const toEntry = ({ batchNo, count, workerId }: Offer): string => `${batchNo}:${count}:${workerId}`;
+
+function toOffer(entry: string | null): Offer | undefined {
+  const [, batchNo, count, workerId] = /^(\d+):(\d+):(.+)$/.exec(entry ?? '') ?? [];
+  return workerId === undefined ? undefined : { batchNo: Number(batchNo), count: Number(count), workerId };
+}
+
+/**
+ * The list of a queue's offers in Redis, and the channels to those who make them. Like all in Redis it may be lost: a worker
+ * whose offer vanished makes another one, and a job that was claimed for a worker which does not hear of it is released.
+ */
+export class Offers {
+  /** Queues that had offers when Redis was last asked for something else. */
+  private readonly known = new Set<string>();
+  private readonly held = new Map<string, { offer: Offer; timer: NodeJS.Timeout }>();
+  private distrustedUntil = -Infinity;
+
+  constructor(
+    private readonly connection: RedisConnection,
+    private readonly keySpace: KeySpace,
+  ) {}
+
+  /** Told by each push. */
+  note(queue: string, listed: number): void {
+    if (listed > 0) this.known.add(queue);
+    else this.known.delete(queue);
+  }
+
+  /** Whether it is worth a question. */
+  mayHave(queue: string): boolean {
+    return this.known.has(queue) && monotonicMs() >= this.distrustedUntil;
+  }
+
+  distrust(): void {
+    this.distrustedUntil = monotonicMs() + DISTRUST_MS;
+  }
+
+  /** An offer for so many jobs, if there is one and nothing else waits in the queue. Never throws, and soon returns. */
+  async take(queue: string, count: number): Promise<Offer | undefined> {
+    const held = this.takeHeld(queue);
+    if (held && held.count >= count) return held;
+    if (held) void this.giveBack(queue, held);
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<null>((resolve) => (timer = setTimeout(() => resolve(null), MOST_WAIT_MS)));
+    const asked = this.connection.holdfastTakeOffer(this.base(queue), count, this.channels).catch(() => null);
+    const entry = await Promise.race([asked, tooLate]).finally(() => clearTimeout(timer));
+    const offer = toOffer(entry);
+    if (!offer) this.known.delete(queue);
+    return offer;
+  }
+
+  /** Returns an offer that was not used, behind all others. Never throws. */
+  async giveBack(queue: string, offer: Offer): Promise<void> {
+    await this.connection.lpush(this.list(queue), toEntry(offer)).catch(() => undefined);
+  }
+
+  /** Tells a worker. Resolves with whether anybody heard it. @throws when Redis is away: then nobody knows */
+  async send(queue: string, workerId: string, message: Buffer): Promise<boolean> {
+    const base = this.base(queue);
+    const [heard, next] = await this.connection.holdfastAssign(base, this.channels, workerId, message);
+    const offer = toOffer(next);
+    if (offer) this.hold(queue, offer);
+    return heard > 0;
+  }
+
+  /** What is held goes back. */
+  async close(): Promise<void> {
+    await Promise.all([...this.held.keys()].map((queue) => this.dropHeld(queue)));
+  }
+
+  /** @throws when Redis is away */
+  async make(queue: string, offers: readonly Offer[]): Promise<void> {
+    const list = this.list(queue);
+    await Promise.all([
+      this.connection.lpush(list, ...offers.map(toEntry)),
+      this.connection.ltrim(list, 0, MOST_LISTED - 1),
+    ]);
+  }
+
+  /** For each, whether it was still there. @throws when Redis is away */
+  async withdraw(queue: string, offers: readonly Offer[]): Promise<boolean[]> {
+    const list = this.list(queue);
+    const removed = await Promise.all(offers.map((offer) => this.connection.lrem(list, -1, toEntry(offer))));
+    return removed.map((count) => count > 0);
+  }
+
+  /** For each, whether it is still there. @throws when Redis is away */
+  async areListed(queue: string, offers: readonly Offer[]): Promise<boolean[]> {
+    const list = this.list(queue);
+    const places = await Promise.all(offers.map((offer) => this.connection.lpos(list, toEntry(offer))));
+    return places.map((place) => place !== null);
+  }
+
+  /** Where a worker hears what was assigned to it. */
+  channel(workerId: string): string {
+    return assignedChannel(this.keySpace, workerId);
+  }
+
+  private hold(queue: string, offer: Offer): void {
+    void this.dropHeld(queue);
+    this.held.set(queue, { offer, timer: setTimeout(() => void this.dropHeld(queue), HELD_MS) });
+  }
+
+  private takeHeld(queue: string): Offer | undefined {
+    const held = this.held.get(queue);
+    clearTimeout(held?.timer);
+    this.held.delete(queue);
+    return held?.offer;
+  }
+
+  private async dropHeld(queue: string): Promise<void> {
+    const offer = this.takeHeld(queue);
+    if (offer) await this.giveBack(queue, offer);
+  }
+
+  private get channels(): string {
+    return assignedChannel(this.keySpace, '');
+  }
+
+  private base(queue: string): string {
+    return queueKeys(this.keySpace, queue).base;
+  }
+
+  private list(queue: string): string {
+    return queueKeys(this.keySpace, queue).offers;
+  }
+}

@@ -1,0 +1,122 @@
+import type { Assignment } from '../shared/jobs/assignment.js';
+import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
+import { MOST_OFFERED, type Offer } from '../shared/redis/offers.js';
+import type { AssignmentLine } from './assignment-line.js';
+import type { Claimer } from './claimer.js';
+import type { Slots } from './slots.js';
+
+export interface StandingOffersOptions {
+  readonly line: AssignmentLine;
+  readonly workerId: string;
+  readonly queue: string;
+  readonly slots: Slots;
+  readonly claimer: Claimer;
+  /** Runs a claimed job in the slot that was reserved for it. */
+  begin(job: ClaimedJob): void;
+  /** Nothing waits in Redis for this queue, as far as we know. */
+  isDrained(): boolean;
+}
+
+/** So that another submit finds one while the first is made good. */
+const MOST_STANDING = 4;
+/** A submitter that took an offer needs milliseconds. Beyond this it has died, or what it sent was lost. */
+const MOST_WAIT_MS = 2_000;
+
+interface Standing extends Offer {
+  isLeaving?: boolean;
+  /** Set when it is no longer in Redis: somebody is about to make it good. */
+  expiry?: NodeJS.Timeout;
+}
+
+/**
+ * What a consumer that waits lets submitters do: insert jobs that are its own from the start. Each offer has slots reserved and the
+ * number of a claim; when nothing comes of it, it is void, and what was claimed under it all the same is found by reconciling.
+ */
+export class StandingOffers {
+  private readonly standing = new Map<number, Standing>();
+  private isStopping = false;
+  private whenEmpty: (() => void) | undefined;
+
+  constructor(private readonly options: StandingOffersOptions) {
+    options.slots.whenScarce(() => void this.withdraw());
+  }
+
+  /** Offers spare slots. Never throws. */
+  async stand(): Promise<void> {
+    const { line, workerId, queue, slots, claimer } = this.options;
+    const fresh: Standing[] = [];
+    while (line.isOpen && !this.isStopping && this.standing.size < MOST_STANDING && slots.spare > 0) {
+      const share = Math.ceil(slots.spare / (MOST_STANDING - this.standing.size));
+      const offer = { workerId, batchNo: claimer.beginOffer(), count: Math.min(share, MOST_OFFERED) };
+      slots.take(offer.count);
+      this.standing.set(offer.batchNo, offer);
+      line.expect(offer.batchNo, (assignment) => this.receive(offer, assignment));
+      fresh.push(offer);
+    }
+    if (fresh.length === 0) return;
+    await line.offers.make(queue, fresh).catch(() => fresh.forEach((offer) => this.expect(offer)));
+  }
+
+  /** Finds out which offers are gone without a word, and makes others. Never throws. */
+  async renew(): Promise<void> {
+    const { line, queue } = this.options;
+    const offers = this.inRedis();
+    const areListed = await line.offers.areListed(queue, offers).catch(() => []);
+    for (const [index, offer] of offers.entries()) if (!areListed[index]) this.expect(offer);
+    await this.stand();
+  }
+
+  /** Takes back what nobody has taken: its slots are needed. Never throws. */
+  async withdraw(): Promise<void> {
+    const { line, queue } = this.options;
+    const offers = this.inRedis();
+    if (offers.length === 0) return;
+    for (const offer of offers) offer.isLeaving = true;
+    const wereThere = await line.offers.withdraw(queue, offers).catch(() => []);
+    for (const [index, offer] of offers.entries()) {
+      if (wereThere[index]) this.end(offer, []);
+      else this.expect(offer);
+    }
+  }
+
+  /** Resolves when none stands any more: what was taken already is made good, or void. */
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    await this.withdraw();
+    if (this.standing.size > 0) await new Promise<void>((resolve) => (this.whenEmpty = resolve));
+  }
+
+  private receive(offer: Standing, { jobs }: Assignment): void {
+    this.end(offer, jobs);
+    if (this.options.isDrained()) void this.stand();
+  }
+
+  private inRedis(): Standing[] {
+    return [...this.standing.values()].filter(({ isLeaving, expiry }) => !isLeaving && !expiry);
+  }
+
+  /** It is not in Redis any more: jobs come for it soon, or never. */
+  private expect(offer: Standing): void {
+    if (!this.standing.has(offer.batchNo)) return;
+    offer.expiry ??= setTimeout(() => this.makeVoid(offer), MOST_WAIT_MS);
+  }
+
+  private makeVoid(offer: Standing): void {
+    const { line, queue, claimer } = this.options;
+    this.end(offer, []);
+    // Whoever had it may have given it back.
+    void line.offers.withdraw(queue, [offer]).catch(() => undefined);
+    void claimer.reconcile().catch(() => undefined);
+  }
+
+  private end(offer: Standing, jobs: readonly ClaimedJob[]): void {
+    const { line, slots, claimer, begin } = this.options;
+    if (!this.standing.delete(offer.batchNo)) return;
+    clearTimeout(offer.expiry);
+    line.forget(offer.batchNo);
+    claimer.endOffer(offer.batchNo, jobs);
+    slots.give(offer.count - jobs.length);
+    for (const job of jobs) begin(job);
+    if (this.standing.size === 0) this.whenEmpty?.();
+  }
+}
