@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes, type CipherGCM } from 'node:crypto';
 
 const CIPHER = 'aes-256-gcm';
 const NONCE_BYTES = 12;
@@ -12,14 +12,21 @@ const MOST_PER_PREFIX = 2 ** 32;
 export class Seal {
   private prefix = randomBytes(8);
   private count = 0;
+  private next: { readonly nonce: Buffer; readonly cipher: CipherGCM } | undefined;
 
   /** @param key 32 bytes */
   constructor(private readonly key: Buffer) {}
 
+  /** For when there is time: to make a cipher takes longer than to use it. */
+  prepare(): void {
+    this.next ??= this.makeNext();
+  }
+
   /** `purpose` must be given again to open it: what was sealed for one is void for another. */
   seal(text: string, purpose: string): Buffer {
-    const nonce = this.nextNonce();
-    const cipher = createCipheriv(CIPHER, this.key, nonce).setAAD(Buffer.from(purpose));
+    const { nonce, cipher } = this.next ?? this.makeNext();
+    this.next = undefined;
+    cipher.setAAD(Buffer.from(purpose));
     return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
   }
 
@@ -35,6 +42,11 @@ export class Seal {
     } catch {
       return undefined;
     }
+  }
+
+  private makeNext(): { nonce: Buffer; cipher: CipherGCM } {
+    const nonce = this.nextNonce();
+    return { nonce, cipher: createCipheriv(CIPHER, this.key, nonce) };
   }
 
   private nextNonce(): Buffer {

@@ -10,6 +10,8 @@ export class AssignmentLine implements Service {
   readonly name = 'assignment line';
   /** Whether what is sent now will be heard. */
   isOpen = false;
+  /** Of the connection: what is offered over one that has ended reaches nobody. */
+  number = 0;
   private connection: RedisConnection | undefined;
   private readonly receivers = new Map<number, (assignment: Assignment) => void>();
 
@@ -32,23 +34,28 @@ export class AssignmentLine implements Service {
   }
 
   async start(): Promise<void> {
-    const channel = this.offers.channel(this.workerId);
     const connection = this.lanes.openBlocking();
     this.connection = connection;
-    const listen = () =>
-      connection.subscribe(channel).then(
-        () => (this.isOpen = true),
-        () => undefined,
-      );
-    connection.on('ready', () => void listen());
+    connection.on('ready', () => void this.listen(connection));
     connection.on('close', () => (this.isOpen = false));
-    connection.on('messageBuffer', (_channel: Buffer, message: Buffer) => this.receive(channel, message));
+    connection.on('messageBuffer', (channel: Buffer, message: Buffer) =>
+      this.receive(channel.toString(), message),
+    );
   }
 
   async stop(): Promise<void> {
     this.isOpen = false;
     if (this.connection && this.connection.status !== 'end') this.connection.disconnect();
     this.connection = undefined;
+  }
+
+  private async listen(connection: RedisConnection): Promise<void> {
+    const number = ++this.number;
+    const subscribed = connection.subscribe(this.offers.channel({ workerId: this.workerId, line: number }));
+    this.isOpen = await subscribed.then(
+      () => number === this.number,
+      () => false,
+    );
   }
 
   private receive(channel: string, message: Buffer): void {

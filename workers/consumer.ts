@@ -24,6 +24,8 @@ export interface ConsumerOptions {
   readonly connections: BlockingConnections | undefined;
   /** Undefined where submitters cannot claim for workers. */
   readonly line: AssignmentLine | undefined;
+  /** Whether nothing has held up the event loop lately. */
+  isPunctual(): boolean;
   readonly claimer: Claimer;
   readonly settler: Settler;
   readonly running: RunningAttempts;

@@ -18,7 +18,7 @@ import { BlockingConnections } from './blocking-connections.js';
 import { ClaimLedger } from './claim-ledger.js';
 import { Claimer } from './claimer.js';
 import { Consumer } from './consumer.js';
-import { createEventLoopTurns } from './event-loop-turns.js';
+import { createEventLoopTurns, type EventLoopTurns } from './event-loop-turns.js';
 import { executeJob, type ExecutorOptions } from './executor.js';
 import { createHeartbeat } from './heartbeat.js';
 import { isSuspect, RunningAttempts } from './running-attempts.js';
@@ -40,6 +40,7 @@ export class Incarnation implements Service {
   private readonly claimer: Claimer;
   private readonly settler: Settler;
   private readonly executorOptions: ExecutorOptions;
+  private readonly turns: EventLoopTurns;
   private readonly consumers: Service;
   private readonly upkeep: Service;
 
@@ -79,10 +80,11 @@ export class Incarnation implements Service {
       isDeadLetterEnabled,
       onDead,
     });
-    const turns = createEventLoopTurns(running, graceMs, (isBusy) => {
+    this.turns = createEventLoopTurns(running, graceMs, (isBusy) => {
       heartbeat.watch(isBusy);
       attemptWatch.poke();
     });
+    const { turns } = this;
     const isBusy = () => turns.isBusy;
     const attemptWatch = createAttemptWatch(installation, workerId, running, { graceMs, isBusy });
     this.upkeep = composeServices('upkeep', [
@@ -163,6 +165,7 @@ export class Incarnation implements Service {
         slots,
         connections,
         line: line ?? undefined,
+        isPunctual: () => this.turns.arePunctual,
         running,
         claimer,
         settler,

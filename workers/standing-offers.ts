@@ -13,6 +13,8 @@ export interface StandingOffersOptions {
   readonly claimer: Claimer;
   /** Runs a claimed job in the slot that was reserved for it. */
   begin(job: ClaimedJob): void;
+  /** Whether what is sent to this process is read at once: nobody else can run what was claimed for us. */
+  isPunctual(): boolean;
   /** Nothing waits in Redis for this queue, as far as we know. */
   isDrained(): boolean;
 }
@@ -21,6 +23,8 @@ export interface StandingOffersOptions {
 const MOST_STANDING = 4;
 /** A submitter that took an offer needs milliseconds. Beyond this it has died, or what it sent was lost. */
 const MOST_WAIT_MS = 2_000;
+/** When we stop, less: what comes later reaches nobody, and its submitter hears that. */
+const MOST_WAIT_AT_STOP_MS = 250;
 
 interface Standing extends Offer {
   isLeaving?: boolean;
@@ -45,9 +49,10 @@ export class StandingOffers {
   async stand(): Promise<void> {
     const { line, workerId, queue, slots, claimer } = this.options;
     const fresh: Standing[] = [];
-    while (line.isOpen && !this.isStopping && this.standing.size < MOST_STANDING && slots.spare > 0) {
+    while (this.mayOffer && this.standing.size < MOST_STANDING && slots.spare > 0) {
       const share = Math.ceil(slots.spare / (MOST_STANDING - this.standing.size));
-      const offer = { workerId, batchNo: claimer.beginOffer(), count: Math.min(share, MOST_OFFERED) };
+      const batchNo = claimer.beginOffer();
+      const offer = { workerId, line: line.number, batchNo, count: Math.min(share, MOST_OFFERED) };
       slots.take(offer.count);
       this.standing.set(offer.batchNo, offer);
       line.expect(offer.batchNo, (assignment) => this.receive(offer, assignment));
@@ -60,6 +65,8 @@ export class StandingOffers {
   /** Finds out which offers are gone without a word, and makes others. Never throws. */
   async renew(): Promise<void> {
     const { line, queue } = this.options;
+    if (!this.mayOffer) return this.withdraw();
+    await this.withdraw(this.inRedis().filter((offer) => offer.line !== line.number));
     const offers = this.inRedis();
     const areListed = await line.offers.areListed(queue, offers).catch(() => []);
     for (const [index, offer] of offers.entries()) if (!areListed[index]) this.expect(offer);
@@ -67,9 +74,8 @@ export class StandingOffers {
   }
 
   /** Takes back what nobody has taken: its slots are needed. Never throws. */
-  async withdraw(): Promise<void> {
+  async withdraw(offers = this.inRedis()): Promise<void> {
     const { line, queue } = this.options;
-    const offers = this.inRedis();
     if (offers.length === 0) return;
     for (const offer of offers) offer.isLeaving = true;
     const wereThere = await line.offers.withdraw(queue, offers).catch(() => []);
@@ -79,11 +85,21 @@ export class StandingOffers {
     }
   }
 
-  /** Resolves when none stands any more: what was taken already is made good, or void. */
+  /** Resolves when none stands any more: what was taken already is made good, or void. Never throws. */
   async stop(): Promise<void> {
     this.isStopping = true;
-    await this.withdraw();
-    if (this.standing.size > 0) await new Promise<void>((resolve) => (this.whenEmpty = resolve));
+    const emptied = new Promise<void>((resolve) => (this.whenEmpty = resolve));
+    void this.withdraw();
+    if (this.standing.size === 0) return;
+    const timer = setTimeout(() => {
+      for (const offer of this.standing.values()) this.end(offer, []);
+    }, MOST_WAIT_AT_STOP_MS);
+    await emptied;
+    clearTimeout(timer);
+  }
+
+  private get mayOffer(): boolean {
+    return this.options.line.isOpen && !this.isStopping && this.options.isPunctual();
   }
 
   private receive(offer: Standing, { jobs }: Assignment): void {
@@ -110,13 +126,13 @@ export class StandingOffers {
   }
 
   private end(offer: Standing, jobs: readonly ClaimedJob[]): void {
-    const { line, slots, claimer, begin } = this.options;
+    const { line, slots, claimer } = this.options;
     if (!this.standing.delete(offer.batchNo)) return;
     clearTimeout(offer.expiry);
     line.forget(offer.batchNo);
     claimer.endOffer(offer.batchNo, jobs);
     slots.give(offer.count - jobs.length);
-    for (const job of jobs) begin(job);
+    for (const job of jobs) this.options.begin(job);
     if (this.standing.size === 0) this.whenEmpty?.();
   }
 }

@@ -90,9 +90,11 @@ async function insertFor(
   queue: string,
   json: string,
 ): Promise<InsertedJob[] | undefined> {
-  const values = [offer.workerId, json, offer.batchNo];
+  const { db, seal } = installation;
+  // While PostgreSQL works.
+  setImmediate(() => seal.prepare());
   try {
-    const { rows } = await installation.db.query<AssignedRow>(INSERT_ASSIGNED, values);
+    const { rows } = await db.query<AssignedRow>(INSERT_ASSIGNED, [offer.workerId, json, offer.batchNo]);
     const claimed = rows.filter((row) => row.claimed !== null);
     if (claimed.length > 0) void tellWorker(installation, offers, offer, claimed);
     else void offers.giveBack(queue, offer);
@@ -112,16 +114,16 @@ async function insertFor(
 async function tellWorker(
   installation: Installation,
   offers: Offers,
-  { workerId, batchNo }: Offer,
+  offer: Offer,
   claimed: readonly AssignedRow[],
 ): Promise<void> {
   const { db, seal, events } = installation;
-  const channel = offers.channel(workerId);
+  const { workerId, batchNo } = offer;
   const queue = claimed[0]?.queue ?? 'default';
   const rows = claimed.map((row) => row.claimed as string);
   try {
-    if (await offers.send(queue, workerId, sealAssignment(seal, channel, batchNo, rows))) return;
-    offers.distrust();
+    const message = sealAssignment(seal, offers.channel(offer), batchNo, rows);
+    if (await offers.send(queue, offer, message)) return;
     const jobIds = claimed.map(({ id }) => id);
     await dispatchReadyOf(installation, await releaseUnknownBatch(db, workerId, { batchNo, jobIds }, []));
   } catch (error) {

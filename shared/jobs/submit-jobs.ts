@@ -86,10 +86,7 @@ const toSubmitted = (job: InsertedOrExisting): SubmittedJob => ({
 });
 
 /** Ids that were given to rows by hand may be in the way: each try gets further ones. */
-async function assignOrInsert(
-  installation: Installation,
-  jobs: readonly NewJob[],
-): Promise<InsertedJob[]> {
+async function assignOrInsert(installation: Installation, jobs: readonly NewJob[]): Promise<InsertedJob[]> {
   const assigned = await assignJobs(installation, jobs);
   if (assigned) return assigned;
   const { db, jobDefaults: defaults } = installation;

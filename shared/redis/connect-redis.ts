@@ -28,7 +28,7 @@ interface ScriptCommands {
   holdfastAssign(
     base: string,
     channels: string,
-    workerId: string,
+    address: string,
     message: Buffer,
   ): Promise<[heard: number, next: string | null]>;
   holdfastCount(key: string, windowMs: number): Promise<[count: number, leftMs: number]>;
@@ -61,14 +61,15 @@ const COMMANDS = {
 };
 
 /**
- * For BRPOPLPUSH, which waits on purpose. Its waiter bounds the wait; a pop repeated by the client after a reconnect
- * would move an id that nobody claims.
+ * For BRPOPLPUSH, which waits on purpose, and for channels. Its waiter bounds the wait; a pop repeated by the client after a reconnect
+ * would move an id that nobody claims, and each connection listens under a name of its own.
  */
 const BLOCKING = {
   ...COMMON,
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
+  autoResubscribe: false,
 };
 
 /** Opens a connection. It never throws for an absent server: commands do. */

@@ -52,6 +52,9 @@ export function queueKeys({ prefix, installationId }: KeySpace, queue: string): 
 export const rateKey = ({ prefix, installationId }: KeySpace, caller: string): string =>
   `${prefix}{${installationId}:rate:${caller}}`;
 
-/** The channel on which a worker hears of jobs that submitters claimed for it. */
-export const assignedChannel = ({ prefix, installationId }: KeySpace, workerId: string): string =>
-  `${prefix}{${installationId}}:assigned:${workerId}`;
+/**
+ * What the names of the channels begin with on which workers hear of jobs that submitters claimed for them. A worker's id and the
+ * number of its connection follow: what it offered over one that has ended reaches nobody.
+ */
+export const assignedChannels = ({ prefix, installationId }: KeySpace): string =>
+  `${prefix}{${installationId}}:assigned:`;

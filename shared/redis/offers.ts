@@ -1,10 +1,12 @@
 import { monotonicMs } from '../time/monotonic.js';
 import type { RedisConnection } from './connect-redis.js';
-import { assignedChannel, queueKeys, type KeySpace } from './keys.js';
+import { assignedChannels, queueKeys, type KeySpace } from './keys.js';
 
 /** What a worker that waits lets a submitter do, once: claim up to `count` jobs in its name, as its claim `batchNo`. */
 export interface Offer {
   readonly workerId: string;
+  /** The connection on which the worker listens, numbered from 1. */
+  readonly line: number;
   readonly batchNo: number;
   readonly count: number;
 }
@@ -21,11 +23,15 @@ const DISTRUST_MS = 10_000;
 /** What workers that crashed left there is dropped when it is met; what nobody meets, in the end. */
 const MOST_LISTED = 10_000;
 
-const toEntry = ({ batchNo, count, workerId }: Offer): string => `${batchNo}:${count}:${workerId}`;
+/** Where an offer is answered: the channel's name ends with it. */
+const addressOf = ({ workerId, line }: Pick<Offer, 'workerId' | 'line'>): string => `${workerId}:${line}`;
+
+const toEntry = (offer: Offer): string => `${offer.batchNo}:${offer.count}:${addressOf(offer)}`;
 
 function toOffer(entry: string | null): Offer | undefined {
-  const [, batchNo, count, workerId] = /^(\d+):(\d+):(.+)$/.exec(entry ?? '') ?? [];
-  return workerId === undefined ? undefined : { batchNo: Number(batchNo), count: Number(count), workerId };
+  const [, batchNo, count, workerId, line] = /^(\d+):(\d+):([^:]+):(\d+)$/.exec(entry ?? '') ?? [];
+  if (workerId === undefined) return undefined;
+  return { batchNo: Number(batchNo), count: Number(count), workerId, line: Number(line) };
 }
 
 /**
@@ -65,7 +71,10 @@ export class Offers {
     if (held) void this.giveBack(queue, held);
     let timer: NodeJS.Timeout | undefined;
     const tooLate = new Promise<null>((resolve) => (timer = setTimeout(() => resolve(null), MOST_WAIT_MS)));
-    const asked = this.connection.holdfastTakeOffer(this.base(queue), count, this.channels).catch(() => null);
+    const asked = this.connection.holdfastTakeOffer(this.base(queue), count, this.channels).catch(() => {
+      this.distrust();
+      return null;
+    });
     const entry = await Promise.race([asked, tooLate]).finally(() => clearTimeout(timer));
     const offer = toOffer(entry);
     if (!offer) this.known.delete(queue);
@@ -78,11 +87,11 @@ export class Offers {
   }
 
   /** Tells a worker. Resolves with whether anybody heard it. @throws when Redis is away: then nobody knows */
-  async send(queue: string, workerId: string, message: Buffer): Promise<boolean> {
-    const base = this.base(queue);
-    const [heard, next] = await this.connection.holdfastAssign(base, this.channels, workerId, message);
-    const offer = toOffer(next);
-    if (offer) this.hold(queue, offer);
+  async send(queue: string, offer: Offer, message: Buffer): Promise<boolean> {
+    const [base, address] = [this.base(queue), addressOf(offer)];
+    const [heard, entry] = await this.connection.holdfastAssign(base, this.channels, address, message);
+    const next = toOffer(entry);
+    if (next) this.hold(queue, next);
     return heard > 0;
   }
 
@@ -115,8 +124,8 @@ export class Offers {
   }
 
   /** Where a worker hears what was assigned to it. */
-  channel(workerId: string): string {
-    return assignedChannel(this.keySpace, workerId);
+  channel(listener: Pick<Offer, 'workerId' | 'line'>): string {
+    return this.channels + addressOf(listener);
   }
 
   private hold(queue: string, offer: Offer): void {
@@ -137,7 +146,7 @@ export class Offers {
   }
 
   private get channels(): string {
-    return assignedChannel(this.keySpace, '');
+    return assignedChannels(this.keySpace);
   }
 
   private base(queue: string): string {

@@ -134,8 +134,8 @@ local function next_offer(base, wanted, channels)
   for _ = 1, 8 do
     local offer = redis.call('LINDEX', base .. ':offers', -1)
     if not offer then return false end
-    local count, worker = string.match(offer, '^%d+:(%d+):(.+)$')
-    local is_heard = worker and redis.call('PUBSUB', 'NUMSUB', channels .. worker)[2] > 0
+    local count, address = string.match(offer, '^%d+:(%d+):(.+)$')
+    local is_heard = address and redis.call('PUBSUB', 'NUMSUB', channels .. address)[2] > 0
     if is_heard and tonumber(count) < wanted then return false end
     redis.call('RPOP', base .. ':offers')
     if is_heard then return offer end
@@ -150,7 +150,7 @@ return next_offer(KEYS[1], tonumber(ARGV[1]), ARGV[2])
 `;
 
 /**
- * Makes an offer good. ARGV: what the names of the workers' channels begin with, the worker, the message. Returns how many heard it, and another
+ * Makes an offer good. ARGV: what the names of the workers' channels begin with, the rest of the name, the message. Returns how many heard it, and another
  * offer, so that the next submit need not ask for one.
  */
 const ASSIGN = `${NEXT_OFFER}

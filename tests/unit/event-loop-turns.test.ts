@@ -36,3 +36,22 @@ test('a process is busy from before an attempt begins until none has run for a s
   await turns.stop();
   expect(said).toEqual([[false, 1]]);
 });
+
+test('a turn that comes late is remembered for a minute', async () => {
+  const running = new RunningAttempts();
+  const turns = createEventLoopTurns(running, 0, () => undefined);
+  let aheadMs = 0;
+  const now = performance.now.bind(performance);
+  jest.spyOn(performance, 'now').mockImplementation(() => now() + aheadMs);
+  await turns.start();
+  running.add(attempt());
+  jest.advanceTimersByTime(10_000);
+  expect(turns.arePunctual).toBe(true);
+  // As a handler does that computes for a second: time goes on, and no timer fires.
+  aheadMs = 1_000;
+  jest.advanceTimersByTime(50);
+  expect(turns.arePunctual).toBe(false);
+  jest.advanceTimersByTime(62_000);
+  expect(turns.arePunctual).toBe(true);
+  await turns.stop();
+});
