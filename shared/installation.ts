@@ -79,8 +79,8 @@ export async function openInstallation(options: InstallationOptions): Promise<In
   }
 }
 
-/** SQLSTATEs: an undefined table, or column, of before the latest migrations. */
-const NOT_MIGRATED = ['42P01', '42703'];
+const UNDEFINED_TABLE = '42P01';
+const UNDEFINED_COLUMN = '42703';
 
 const READ_INSTALLATION = `
   SELECT i.id, i.seal_key AS "sealKey", n.nspname AS schema FROM installation i
@@ -97,7 +97,11 @@ async function readInstallation(db: Database): Promise<{ id: string; sealKey: Bu
     );
   } catch (error) {
     if (!isPostgresError(error)) throw error;
-    if (NOT_MIGRATED.includes(error.sqlState ?? '')) {
+    if (error.sqlState === UNDEFINED_COLUMN) {
+      const what = `the Holdfast tables in schema "${db.schema}" are those of an earlier version: run \`holdfast migrate up\``;
+      throw new HoldfastError('not_migrated', what, { cause: error });
+    }
+    if (error.sqlState === UNDEFINED_TABLE) {
       const what = `the database has no Holdfast tables in schema "${db.schema}": run \`holdfast migrate up\`${hintOf(db.schema)}`;
       throw new HoldfastError('not_migrated', what, { cause: error });
     }
