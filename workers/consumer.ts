@@ -67,7 +67,9 @@ export class Consumer implements Service {
     const isDrained = () => this.taker?.isDrained ?? false;
     const begin = (job: ClaimedJob) => this.runInSlot(job);
     this.poller = new Poller({ ...options, isDrained, begin });
-    if (line) this.offers = new StandingOffers({ ...options, line, isDrained, begin });
+    // What has run and cannot be recorded is bounded: then nothing more is to come.
+    const isReady = () => options.isPunctual() && !options.settler.isFull;
+    if (line) this.offers = new StandingOffers({ ...options, line, isReady, isDrained, begin });
     if (lanes && connections) this.taker = new Taker({ ...options, lanes, connections });
   }
 

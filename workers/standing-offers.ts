@@ -13,8 +13,8 @@ export interface StandingOffersOptions {
   readonly claimer: Claimer;
   /** Runs a claimed job in the slot that was reserved for it. */
   begin(job: ClaimedJob): void;
-  /** Whether what is sent to this process is read at once: nobody else can run what was claimed for us. */
-  isPunctual(): boolean;
+  /** Whether what is sent to this process is run at once: nobody else can run what was claimed for us. */
+  isReady(): boolean;
   /** Nothing waits in Redis for this queue, as far as we know. */
   isDrained(): boolean;
 }
@@ -99,7 +99,7 @@ export class StandingOffers {
   }
 
   private get mayOffer(): boolean {
-    return this.options.line.isOpen && !this.isStopping && this.options.isPunctual();
+    return this.options.line.isOpen && !this.isStopping && this.options.isReady();
   }
 
   private receive(offer: Standing, { jobs }: Assignment): void {
