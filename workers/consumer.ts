@@ -147,6 +147,8 @@ export class Consumer implements Service {
 
   private async workWithoutRedis(): Promise<void> {
     const { pollIntervalMs, installation } = this.options;
+    // Somebody may have claimed for us just before, and could not tell.
+    void this.offers?.renew();
     const found = await this.poller.poll();
     // The next take tells whether it is more than an answer to PING.
     if (await installation.lanes?.isAnswering()) this.isRedisAway = false;
