@@ -87,13 +87,13 @@ export class Claimer {
     }
   }
 
-  /** The number under which somebody may claim jobs for us; until `endOffer` nobody else may decide about them. */
-  beginOffer(): number {
+  /** The number of a claim, by us or by somebody for us; until `endClaim` nobody else may decide about what it claims. */
+  beginClaim(): number {
     return this.options.ledger.begin();
   }
 
-  /** These were claimed for us, or nothing was as far as we know. */
-  endOffer(batchNo: number, jobs: readonly ClaimedJob[]): void {
+  /** These were claimed under it, or nothing was as far as we know. */
+  endClaim(batchNo: number, jobs: readonly ClaimedJob[]): void {
     this.options.ledger.end(batchNo, jobs);
     if (jobs.length > 0) this.options.installation.events.emit('claimed', jobs);
   }
@@ -121,15 +121,14 @@ export class Claimer {
   }
 
   private async attempt(run: (request: ClaimRequest) => Promise<ClaimedJob[]>): Promise<ClaimedJob[]> {
-    const { installation, ledger, workerId, jobTypes, running } = this.options;
-    const batchNo = ledger.begin();
+    const { workerId, jobTypes, running } = this.options;
+    const batchNo = this.beginClaim();
     let jobs: ClaimedJob[] = [];
     try {
       jobs = await run({ workerId, batchNo, jobTypes, mayClaimSuspect: !running.hasSuspect });
     } finally {
-      ledger.end(batchNo, jobs);
+      this.endClaim(batchNo, jobs);
     }
-    if (jobs.length > 0) installation.events.emit('claimed', jobs);
     return jobs;
   }
 

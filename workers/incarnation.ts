@@ -9,8 +9,6 @@ import {
   registerWorker,
   takeBackSetAside,
 } from '../shared/workers/registry.js';
-import type { Lanes } from '../shared/redis/lanes.js';
-import type { Offers } from '../shared/redis/offers.js';
 import { createLoop } from '../shared/time/loop.js';
 import { AssignmentLine } from './assignment-line.js';
 import { createAttemptWatch } from './attempt-watch.js';
@@ -153,7 +151,7 @@ export class Incarnation implements Service {
     const sharedSlots = new Slots(settings.concurrency);
     const { lanes } = installation;
     const connections = lanes ? new BlockingConnections(lanes) : undefined;
-    const line = lanes?.offers && this.createLine(lanes, lanes.offers);
+    const line = this.createLine();
     const consumers = [...settings.queues].map(([queue, ownSlots]) => {
       const slots = ownSlots === undefined ? sharedSlots : new Slots(ownSlots);
       const { pollIntervalMs } = settings;
@@ -164,7 +162,7 @@ export class Incarnation implements Service {
         queue,
         slots,
         connections,
-        line: line ?? undefined,
+        line,
         isPunctual: () => this.turns.arePunctual,
         running,
         claimer,
@@ -174,13 +172,15 @@ export class Incarnation implements Service {
         release: (job, why) => this.release(job, why),
       });
     });
-    const services = [connections, line, ...consumers].filter((service) => service != null);
+    const services = [connections, line, ...consumers].filter((service) => service !== undefined);
     return composeServices('consumers', services);
   }
 
-  private createLine(lanes: Lanes, offers: Offers): AssignmentLine {
+  private createLine(): AssignmentLine | undefined {
+    const { lanes } = this.installation;
+    if (!lanes?.offers) return undefined;
     const onStray = () => void this.claimer.reconcile().catch(() => undefined);
-    return new AssignmentLine(this.installation, lanes, offers, this.workerId, onStray);
+    return new AssignmentLine(this.installation, lanes, lanes.offers, this.workerId, onStray);
   }
 
   private async execute(job: ClaimedJob): Promise<void> {

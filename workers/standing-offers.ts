@@ -51,7 +51,7 @@ export class StandingOffers {
     const fresh: Standing[] = [];
     while (this.mayOffer && this.standing.size < MOST_STANDING && slots.spare > 0) {
       const share = Math.ceil(slots.spare / (MOST_STANDING - this.standing.size));
-      const batchNo = claimer.beginOffer();
+      const batchNo = claimer.beginClaim();
       const offer = { workerId, line: line.number, batchNo, count: Math.min(share, MOST_OFFERED) };
       slots.take(offer.count);
       this.standing.set(offer.batchNo, offer);
@@ -130,7 +130,7 @@ export class StandingOffers {
     if (!this.standing.delete(offer.batchNo)) return;
     clearTimeout(offer.expiry);
     line.forget(offer.batchNo);
-    claimer.endOffer(offer.batchNo, jobs);
+    claimer.endClaim(offer.batchNo, jobs);
     slots.give(offer.count - jobs.length);
     for (const job of jobs) this.options.begin(job);
     if (this.standing.size === 0) this.whenEmpty?.();

@@ -4,15 +4,7 @@ import { MOST_OFFERED as MOST_JOBS, type Offer, type Offers } from '../redis/off
 import { sealAssignment } from './assignment.js';
 import { CLAIMED_COLUMNS, recordBatch } from './claimed-job.js';
 import { dispatchReadyOf } from './dispatch-jobs.js';
-import {
-  INSERT_COLUMNS,
-  JSON_FIELDS,
-  MAX_RETRIES,
-  PRIORITY,
-  QUEUE,
-  SCHEDULED_AT,
-  TIMEOUT_MS,
-} from './insert-columns.js';
+import { INSERT_COLUMNS, INSERT_VALUES, JSON_FIELDS, QUEUE } from './insert-columns.js';
 import type { InsertedJob } from './insert-jobs.js';
 import { toRow, type NewJob } from './new-job.js';
 import { releaseUnknownBatch } from './release-jobs.js';
@@ -28,8 +20,7 @@ const MOST_BYTES = 16_384;
 const INSERT_ASSIGNED = `
   WITH inserted AS (
     INSERT INTO jobs (${INSERT_COLUMNS}, status, attempt, worker_id, started_at)
-    SELECT job_type, ${QUEUE}, ${PRIORITY}, NULLIF(payload, 'null'), ${MAX_RETRIES}, ${TIMEOUT_MS}, ${SCHEDULED_AT}, metadata, tags,
-           created_by, unique_key, idempotency_key, request_hash,
+    SELECT ${INSERT_VALUES},
            COALESCE(claim.status, 'pending'), COALESCE(claim.attempt, 0), claim.worker_id, claim.started_at
       FROM (SELECT set_config('holdfast.dispatched_by', 'submitter', true) OFFSET 0) AS announced,
            ROWS FROM (jsonb_to_recordset($2::jsonb) AS (payload jsonb, ${JSON_FIELDS})) WITH ORDINALITY AS job
@@ -66,8 +57,9 @@ export async function assignJobs(
   if (!offers?.mayHave(queue) || jobs.length > MOST_JOBS) return undefined;
   if (!jobs.every((job) => isForNow(job, queue))) return undefined;
   const json = toShortJson(jobs, installation.jobDefaults);
-  const offer = json === undefined ? undefined : await offers.take(queue, jobs.length);
-  return json === undefined || !offer ? undefined : insertFor(installation, offers, offer, queue, json);
+  if (json === undefined) return undefined;
+  const offer = await offers.take(queue, jobs.length);
+  return offer && insertFor(installation, offers, offer, queue, json);
 }
 
 const isForNow = (job: NewJob, queue: string): boolean =>

@@ -12,3 +12,7 @@ export const PRIORITY = 'COALESCE(priority, 50::job_priority)';
 export const MAX_RETRIES = 'COALESCE(max_retries, 3::counter)';
 export const TIMEOUT_MS = 'COALESCE(timeout_ms, 300000::positive_ms)';
 export const SCHEDULED_AT = `COALESCE(scheduled_at, now() + delay_ms * interval '1 millisecond')`;
+
+/** Of a job with JSON_FIELDS and a payload, what INSERT_COLUMNS get. JSON's null is no payload: a function, or NaN, became one. */
+export const INSERT_VALUES = `job_type, ${QUEUE}, ${PRIORITY}, NULLIF(payload, 'null'), ${MAX_RETRIES}, ${TIMEOUT_MS}, ${SCHEDULED_AT}, metadata, tags,
+  created_by, unique_key, idempotency_key, request_hash`;

@@ -4,6 +4,7 @@ import type { QueryTarget } from '../postgres/query-target.js';
 import type { JobDefaults } from '../installation.js';
 import {
   INSERT_COLUMNS,
+  INSERT_VALUES,
   JSON_FIELDS,
   MAX_RETRIES,
   PRIORITY,
@@ -28,8 +29,7 @@ const ANNOUNCED = `(SELECT CASE WHEN $2 THEN set_config('holdfast.dispatched_by'
 /**
  * One INSERT for all of them. $1 has an object for each run of jobs that differ in nothing but their payloads: most batches
  * are one run, and then cost half of what an object for each job does (docs/performance.md). Ids are assigned in the order
- * of the jobs, since the sort runs before the defaults. JSON's null is no payload: a function, or NaN, became one. With
- * OFFSET 0, what a run has in common is checked once and not for each job.
+ * of the jobs, since the sort runs before the defaults. With OFFSET 0, what a run has in common is checked once and not for each job.
  */
 const INSERT_MANY = `
   WITH inserted AS (
@@ -52,8 +52,7 @@ const INSERT_MANY = `
 /** One job, $1: without what many need, which made a submit to an idle system a fifth dearer (docs/performance.md). */
 const insertOne = (onConflict: string) => `
   INSERT INTO jobs (${INSERT_COLUMNS})
-  SELECT job_type, ${QUEUE}, ${PRIORITY}, NULLIF(payload, 'null'), ${MAX_RETRIES}, ${TIMEOUT_MS}, ${SCHEDULED_AT}, metadata, tags,
-         created_by, unique_key, idempotency_key, request_hash
+  SELECT ${INSERT_VALUES}
     FROM ${ANNOUNCED}, jsonb_to_record($1::jsonb) AS job (payload jsonb, ${JSON_FIELDS})
   ${onConflict}
   RETURNING json_build_array(id) AS ids, created_at AS "createdAt", queue, priority, ready_at <= now() AS "isReady"`;

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { connectRedis, waitUntilReady, type RedisAddress, type RedisConnection } from './connect-redis.js';
-import { queueKeys, rateKey, type KeySpace, type QueueKeys } from './keys.js';
+import { assignedChannels, queueKeys, rateKey, type KeySpace, type QueueKeys } from './keys.js';
 import { readIds } from './lane-ids.js';
 import { Offers } from './offers.js';
 
@@ -75,7 +75,7 @@ export async function openLanes(address: RedisAddress, keySpace: KeySpace): Prom
   // So that the first push after a start does not meet a connection still being made. Away is fine, too.
   await waitUntilReady(connection, 1_000);
 
-  const offers = 'nodes' in address ? null : new Offers(connection, keySpace);
+  const offers = 'nodes' in address ? null : new Offers(connection, keys, assignedChannels(keySpace));
   return {
     connection,
     keys,

@@ -1,6 +1,7 @@
 import { monotonicMs } from '../time/monotonic.js';
+import { within } from '../time/within.js';
 import type { RedisConnection } from './connect-redis.js';
-import { assignedChannels, queueKeys, type KeySpace } from './keys.js';
+import type { QueueKeys } from './keys.js';
 
 /** What a worker that waits lets a submitter do, once: claim up to `count` jobs in its name, as its claim `batchNo`. */
 export interface Offer {
@@ -46,7 +47,9 @@ export class Offers {
 
   constructor(
     private readonly connection: RedisConnection,
-    private readonly keySpace: KeySpace,
+    private readonly keys: (queue: string) => QueueKeys,
+    /** What the names of the workers' channels begin with. */
+    private readonly channels: string,
   ) {}
 
   /** Told by each push. */
@@ -69,27 +72,31 @@ export class Offers {
     const held = this.takeHeld(queue);
     if (held && held.count >= count) return held;
     if (held) void this.giveBack(queue, held);
-    let timer: NodeJS.Timeout | undefined;
-    const tooLate = new Promise<null>((resolve) => (timer = setTimeout(() => resolve(null), MOST_WAIT_MS)));
-    const asked = this.connection.holdfastTakeOffer(this.base(queue), count, this.channels).catch(() => {
+    const { base } = this.keys(queue);
+    const asked = this.connection.holdfastTakeOffer(base, count, this.channels).catch(() => {
       this.distrust();
       return null;
     });
-    const entry = await Promise.race([asked, tooLate]).finally(() => clearTimeout(timer));
-    const offer = toOffer(entry);
+    const tooLate = () => new Error(`Redis did not answer within ${MOST_WAIT_MS} ms`);
+    const offer = toOffer(await within(MOST_WAIT_MS, asked, tooLate).catch(() => null));
     if (!offer) this.known.delete(queue);
     return offer;
   }
 
   /** Returns an offer that was not used, behind all others. Never throws. */
   async giveBack(queue: string, offer: Offer): Promise<void> {
-    await this.connection.lpush(this.list(queue), toEntry(offer)).catch(() => undefined);
+    await this.connection.lpush(this.keys(queue).offers, toEntry(offer)).catch(() => undefined);
   }
 
   /** Tells a worker. Resolves with whether anybody heard it. @throws when Redis is away: then nobody knows */
   async send(queue: string, offer: Offer, message: Buffer): Promise<boolean> {
-    const [base, address] = [this.base(queue), addressOf(offer)];
-    const [heard, entry] = await this.connection.holdfastAssign(base, this.channels, address, message);
+    const { base } = this.keys(queue);
+    const [heard, entry] = await this.connection.holdfastAssign(
+      base,
+      this.channels,
+      addressOf(offer),
+      message,
+    );
     const next = toOffer(entry);
     if (next) this.hold(queue, next);
     return heard > 0;
@@ -102,7 +109,7 @@ export class Offers {
 
   /** @throws when Redis is away */
   async make(queue: string, offers: readonly Offer[]): Promise<void> {
-    const list = this.list(queue);
+    const list = this.keys(queue).offers;
     await Promise.all([
       this.connection.lpush(list, ...offers.map(toEntry)),
       this.connection.ltrim(list, 0, MOST_LISTED - 1),
@@ -111,14 +118,14 @@ export class Offers {
 
   /** For each, whether it was still there. @throws when Redis is away */
   async withdraw(queue: string, offers: readonly Offer[]): Promise<boolean[]> {
-    const list = this.list(queue);
+    const list = this.keys(queue).offers;
     const removed = await Promise.all(offers.map((offer) => this.connection.lrem(list, -1, toEntry(offer))));
     return removed.map((count) => count > 0);
   }
 
   /** For each, whether it is still there. @throws when Redis is away */
   async areListed(queue: string, offers: readonly Offer[]): Promise<boolean[]> {
-    const list = this.list(queue);
+    const list = this.keys(queue).offers;
     const places = await Promise.all(offers.map((offer) => this.connection.lpos(list, toEntry(offer))));
     return places.map((place) => place !== null);
   }
@@ -143,17 +150,5 @@ export class Offers {
   private async dropHeld(queue: string): Promise<void> {
     const offer = this.takeHeld(queue);
     if (offer) await this.giveBack(queue, offer);
-  }
-
-  private get channels(): string {
-    return assignedChannels(this.keySpace);
-  }
-
-  private base(queue: string): string {
-    return queueKeys(this.keySpace, queue).base;
-  }
-
-  private list(queue: string): string {
-    return queueKeys(this.keySpace, queue).offers;
   }
 }

@@ -35,9 +35,9 @@ afterEach(async () => {
 });
 afterAll(() => db.close());
 
-async function work(concurrency: number, installation = db.installation) {
-  const jobs = [held.job, actJob('act', ({ n }) => n)];
-  const worker = createWorker({ installation, jobs, concurrency, pollIntervalMs: 100 });
+async function work(concurrency: number, act: () => unknown = () => undefined) {
+  const jobs = [held.job, actJob('act', act)];
+  const worker = createWorker({ installation: db.installation, jobs, concurrency, pollIntervalMs: 100 });
   stopping.push(worker);
   await worker.start();
   return worker;
@@ -45,9 +45,14 @@ async function work(concurrency: number, installation = db.installation) {
 const offered = () => lanes.connection.lrange(lanes.keys('default').offers, 0, -1);
 const offeredJobs = async () => (await offered()).map((entry) => Number(entry.split(':')[1]));
 const isFull = async () => (await offered()).length === 4;
-async function submit(n: number, job = actJob('act', () => undefined)): Promise<number> {
+async function submit(n: number): Promise<number> {
   const client = await createClient({ installation: submitter });
-  return (await client.submit(job, { n })).id;
+  return (
+    await client.submit(
+      actJob('act', () => undefined),
+      { n },
+    )
+  ).id;
 }
 /** As a submitter is that has pushed before. */
 const know = () => (submitter.lanes?.offers as Offers).note('default', 1);
@@ -154,27 +159,13 @@ describeWithRedis('a worker that waits', () => {
   });
 
   test('offers nothing after a handler has held up its event loop', async () => {
-    await work(10);
+    await work(10, () => {
+      const until = performance.now() + 700;
+      while (performance.now() < until);
+    });
     await eventually('it offers', isFull);
     know();
-    const blocking = actJob('act', () => undefined);
-    await stopping.splice(0)[0]!.stop();
-    const jobs = [
-      actJob('act', () => {
-        const until = performance.now() + 700;
-        while (performance.now() < until);
-      }),
-    ];
-    const worker = createWorker({
-      installation: db.installation,
-      jobs,
-      concurrency: 10,
-      pollIntervalMs: 100,
-    });
-    stopping.push(worker);
-    await worker.start();
-    await eventually('it offers', isFull);
-    await completed(await submit(1, blocking));
+    await completed(await submit(1));
     await eventually('no offer is left', async () => (await offered()).length === 0);
   });
 });
