@@ -37,7 +37,9 @@ const NOTHING: Claim = { jobs: [], putBack: 0 };
 export class Claimer {
   /** Set by `stop`: claims bring nothing any more, and what was not claimed must not be forgotten. */
   isStopping = false;
-  private reconciling: Promise<void> | undefined;
+  /** Ends when the comparison under way has ended. */
+  private compared: Promise<void> = Promise.resolve();
+  private nextComparison: Promise<void> | undefined;
 
   constructor(private readonly options: ClaimerOptions) {}
 
@@ -99,13 +101,19 @@ export class Claimer {
   }
 
   /**
-   * Compares what PostgreSQL says this worker owns with what it knows, and releases the rest: claims whose reply was lost.
+   * Compares what PostgreSQL says this worker owns with what it knows, and releases the rest: claims whose reply was lost. A comparison
+   * under way may have looked before what the caller knows of: another one follows it.
    *
    * @throws PostgresError
    */
   async reconcile(): Promise<void> {
-    this.reconciling ??= this.releaseUnknown().finally(() => (this.reconciling = undefined));
-    return this.reconciling;
+    this.nextComparison ??= this.compared.then(() => {
+      this.nextComparison = undefined;
+      const comparison = this.releaseUnknown();
+      this.compared = comparison.catch(() => undefined);
+      return comparison;
+    });
+    return this.nextComparison;
   }
 
   private async releaseUnknown(): Promise<void> {

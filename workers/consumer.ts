@@ -30,6 +30,7 @@ export interface ConsumerOptions {
   readonly settler: Settler;
   readonly running: RunningAttempts;
   readonly pollIntervalMs: number;
+  readonly deadAfterMs: number;
   /** Runs a claimed job to its end and settles it; never throws. */
   execute(job: ClaimedJob): Promise<void>;
   /** Lets go of a claimed job that did not begin. */
@@ -74,6 +75,7 @@ export class Consumer implements Service {
   }
 
   async start(): Promise<void> {
+    await this.offers?.start();
     this.loop ??= this.run();
   }
 
@@ -139,7 +141,7 @@ export class Consumer implements Service {
   }
 
   private async waitForOne(taker: Taker): Promise<readonly number[]> {
-    void this.offers?.renew();
+    void this.offers?.stand();
     const ids = await taker.waitForOne(this.poller.isResting ? RESTING_WAIT_SECONDS : WAIT_SECONDS);
     if (ids === undefined) await this.pause.wait(jitter(WITHOUT_CONNECTION_MS));
     return ids ?? [];
@@ -147,8 +149,6 @@ export class Consumer implements Service {
 
   private async workWithoutRedis(): Promise<void> {
     const { pollIntervalMs, installation } = this.options;
-    // Somebody may have claimed for us just before, and could not tell.
-    void this.offers?.renew();
     const found = await this.poller.poll();
     // The next take tells whether it is more than an answer to PING.
     if (await installation.lanes?.isAnswering()) this.isRedisAway = false;

@@ -122,6 +122,8 @@ export class Incarnation implements Service {
     // Claims under way end; those that wait for PostgreSQL give up, their ids go back.
     this.claimer.stop();
     await this.consumers.stop();
+    // What was claimed for us, and came too late to be heard, runs elsewhere at once.
+    const reconciled = this.claimer.reconcile().catch(() => undefined);
     const { shutdownTimeoutMs, abortGraceMs } = this.settings;
     if (!(await this.whenDrained(shutdownTimeoutMs))) {
       this.running.abortAll('shutdown', abortGraceMs);
@@ -129,7 +131,7 @@ export class Incarnation implements Service {
     }
     // PostgreSQL may be away: what cannot be recorded in time is lost, and rescued.
     await withLimit(this.settler.whenIdle(), shutdownTimeoutMs);
-    await this.settler.forgetFinished();
+    await Promise.all([this.settler.forgetFinished(), reconciled]);
     this.settler.abandon();
     // In this order: a beat after the mark would find no worker, and take that for a death.
     await this.upkeep.stop();
@@ -154,7 +156,7 @@ export class Incarnation implements Service {
     const line = this.createLine();
     const consumers = [...settings.queues].map(([queue, ownSlots]) => {
       const slots = ownSlots === undefined ? sharedSlots : new Slots(ownSlots);
-      const { pollIntervalMs } = settings;
+      const { pollIntervalMs, deadAfterMs } = settings;
       const execute = (job: ClaimedJob) => this.execute(job);
       return new Consumer({
         installation,
@@ -168,6 +170,7 @@ export class Incarnation implements Service {
         claimer,
         settler,
         pollIntervalMs,
+        deadAfterMs,
         execute,
         release: (job, why) => this.release(job, why),
       });

@@ -1,6 +1,9 @@
 import type { Assignment } from '../shared/jobs/assignment.js';
 import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
+import type { Service } from '../shared/lifecycle/service.js';
 import { MOST_OFFERED, type Offer } from '../shared/redis/offers.js';
+import { createLoop } from '../shared/time/loop.js';
+import { monotonicMs } from '../shared/time/monotonic.js';
 import type { AssignmentLine } from './assignment-line.js';
 import type { Claimer } from './claimer.js';
 import type { Slots } from './slots.js';
@@ -11,6 +14,8 @@ export interface StandingOffersOptions {
   readonly queue: string;
   readonly slots: Slots;
   readonly claimer: Claimer;
+  /** Without a heartbeat for so long the worker is declared dead. */
+  readonly deadAfterMs: number;
   /** Runs a claimed job in the slot that was reserved for it. */
   begin(job: ClaimedJob): void;
   /** Whether what is sent to this process is run at once: nobody else can run what was claimed for us. */
@@ -25,6 +30,8 @@ const MOST_STANDING = 4;
 const MOST_WAIT_MS = 2_000;
 /** When we stop, less: what comes later reaches nobody, and its submitter hears that. */
 const MOST_WAIT_AT_STOP_MS = 250;
+/** How often a worker looks whether its offers are still there; one with a short lease more often. */
+const MOST_LOOK_MS = 5_000;
 
 interface Standing extends Offer {
   isLeaving?: boolean;
@@ -36,20 +43,38 @@ interface Standing extends Offer {
  * What a consumer that waits lets submitters do: insert jobs that are its own from the start. Each offer has slots reserved and the
  * number of a claim; when nothing comes of it, it is void, and what was claimed under it all the same is found by reconciling.
  */
-export class StandingOffers {
+export class StandingOffers implements Service {
+  readonly name = 'offers';
   private readonly standing = new Map<number, Standing>();
+  private readonly looks: Service;
+  private readonly lookMs: number;
+  private lastLookMs = monotonicMs();
   private isStopping = false;
   private whenEmpty: (() => void) | undefined;
 
   constructor(private readonly options: StandingOffersOptions) {
     options.slots.whenScarce(() => void this.withdraw());
+    this.lookMs = Math.min(MOST_LOOK_MS, options.deadAfterMs / 4);
+    this.looks = createLoop({
+      name: 'look at offers',
+      runOnce: async () => {
+        await this.look();
+        return this.lookMs;
+      },
+      onError: () => undefined,
+    });
   }
 
-  /** Offers spare slots. Never throws. */
+  async start(): Promise<void> {
+    await this.looks.start();
+  }
+
+  /** Offers spare slots, or takes back what it may not offer any longer. Never throws. */
   async stand(): Promise<void> {
+    if (!this.mayOffer) return this.withdraw();
     const { line, workerId, queue, slots, claimer } = this.options;
     const fresh: Standing[] = [];
-    while (this.mayOffer && this.standing.size < MOST_STANDING && slots.spare > 0) {
+    while (this.standing.size < MOST_STANDING && slots.spare > 0) {
       const share = Math.ceil(slots.spare / (MOST_STANDING - this.standing.size));
       const batchNo = claimer.beginClaim();
       const offer = { workerId, line: line.number, batchNo, count: Math.min(share, MOST_OFFERED) };
@@ -60,17 +85,6 @@ export class StandingOffers {
     }
     if (fresh.length === 0) return;
     await line.offers.make(queue, fresh).catch(() => fresh.forEach((offer) => this.expect(offer)));
-  }
-
-  /** Finds out which offers are gone without a word, and makes others. Never throws. */
-  async renew(): Promise<void> {
-    const { line, queue } = this.options;
-    if (!this.mayOffer) return this.withdraw();
-    await this.withdraw(this.inRedis().filter((offer) => offer.line !== line.number));
-    const offers = this.inRedis();
-    const areListed = await line.offers.areListed(queue, offers).catch(() => []);
-    for (const [index, offer] of offers.entries()) if (!areListed[index]) this.expect(offer);
-    await this.stand();
   }
 
   /** Takes back what nobody has taken: its slots are needed. Never throws. */
@@ -88,6 +102,7 @@ export class StandingOffers {
   /** Resolves when none stands any more: what was taken already is made good, or void. Never throws. */
   async stop(): Promise<void> {
     this.isStopping = true;
+    void this.looks.stop();
     const emptied = new Promise<void>((resolve) => (this.whenEmpty = resolve));
     void this.withdraw();
     if (this.standing.size === 0) return;
@@ -102,7 +117,23 @@ export class StandingOffers {
     return this.options.line.isOpen && !this.isStopping && this.options.isReady();
   }
 
+  /**
+   * Finds out which offers are gone without a word: whatever the worker does meanwhile, what was claimed under them must not stay
+   * running. Never throws.
+   */
+  private async look(): Promise<void> {
+    const { line, queue } = this.options;
+    const isOutdated = (offer: Standing) => !this.mayOffer || offer.line !== line.number;
+    await this.withdraw(this.inRedis().filter(isOutdated));
+    const offers = this.inRedis();
+    const areListed = await line.offers.areListed(queue, offers).catch(() => []);
+    for (const [index, offer] of offers.entries()) if (!areListed[index]) this.expect(offer);
+    this.lastLookMs = monotonicMs();
+  }
+
   private receive(offer: Standing, { jobs }: Assignment): void {
+    // This process stood still, and what it was sent meanwhile may be somebody else's by now, of which we would hear later.
+    if (monotonicMs() - this.lastLookMs > 2 * this.lookMs) return this.makeVoid(offer);
     this.end(offer, jobs);
     if (this.options.isDrained()) void this.stand();
   }
