@@ -36,7 +36,9 @@ async function watchedWorker(type = 'echo') {
       },
     },
   };
-  const worker = createWorker({ installation, jobs: [actJob(type, () => undefined)], pollIntervalMs: 300 });
+  // A look counts for seven tenths of it: longer than it takes to start three workers one after another on a busy machine.
+  const pollIntervalMs = 3_000;
+  const worker = createWorker({ installation, jobs: [actJob(type, () => undefined)], pollIntervalMs });
   workers.push(worker);
   await worker.start();
   return { worker, turns };
