@@ -10,6 +10,7 @@ import {
   takeBackSetAside,
 } from '../shared/workers/registry.js';
 import { createLoop } from '../shared/time/loop.js';
+import { within } from '../shared/time/within.js';
 import { AssignmentLine } from './assignment-line.js';
 import { createAttemptWatch } from './attempt-watch.js';
 import { BlockingConnections } from './blocking-connections.js';
@@ -130,7 +131,8 @@ export class Incarnation implements Service {
       await this.whenDrained(abortGraceMs + 1_000);
     }
     // PostgreSQL may be away: what cannot be recorded in time is lost, and rescued.
-    await withLimit(this.settler.whenIdle(), shutdownTimeoutMs);
+    const tooLate = () => new Error('outcomes could not be recorded in time');
+    await within(shutdownTimeoutMs, this.settler.whenIdle(), tooLate).catch(() => undefined);
     await Promise.all([this.settler.forgetFinished(), reconciled]);
     this.settler.abandon();
     // In this order: a beat after the mark would find no worker, and take that for a death.
@@ -208,11 +210,4 @@ export class Incarnation implements Service {
       await new Promise((resolve) => setTimeout(resolve, 10));
     return this.running.size === 0;
   }
-}
-
-async function withLimit(work: Promise<void>, mostMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, mostMs)));
-  await Promise.race([work, limit]);
-  clearTimeout(timer);
 }

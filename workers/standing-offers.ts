@@ -57,10 +57,7 @@ export class StandingOffers implements Service {
     this.lookMs = Math.min(MOST_LOOK_MS, options.deadAfterMs / 4);
     this.looks = createLoop({
       name: 'look at offers',
-      runOnce: async () => {
-        await this.look();
-        return this.lookMs;
-      },
+      runOnce: () => this.look(),
       onError: () => undefined,
     });
   }
@@ -102,6 +99,7 @@ export class StandingOffers implements Service {
   /** Resolves when none stands any more: what was taken already is made good, or void. Never throws. */
   async stop(): Promise<void> {
     this.isStopping = true;
+    // One under way may wait for Redis, and has nothing left to find.
     void this.looks.stop();
     const emptied = new Promise<void>((resolve) => (this.whenEmpty = resolve));
     void this.withdraw();
@@ -119,9 +117,9 @@ export class StandingOffers implements Service {
 
   /**
    * Finds out which offers are gone without a word: whatever the worker does meanwhile, what was claimed under them must not stay
-   * running. Never throws.
+   * running. Never throws. Returns when to look again.
    */
-  private async look(): Promise<void> {
+  private async look(): Promise<number> {
     const { line, queue } = this.options;
     const isOutdated = (offer: Standing) => !this.mayOffer || offer.line !== line.number;
     await this.withdraw(this.inRedis().filter(isOutdated));
@@ -129,6 +127,7 @@ export class StandingOffers implements Service {
     const areListed = await line.offers.areListed(queue, offers).catch(() => []);
     for (const [index, offer] of offers.entries()) if (!areListed[index]) this.expect(offer);
     this.lastLookMs = monotonicMs();
+    return this.lookMs;
   }
 
   private receive(offer: Standing, { jobs }: Assignment): void {

@@ -51,9 +51,9 @@ const offered = () =>
     return (await lanes.connection.llen(lanes.keys('default').offers)) > 0;
   });
 /** Its submitter dies between the commit and the message. */
-async function submitAndDie(type = 'act'): Promise<number> {
+async function submitAndDie(): Promise<number> {
   offers().send = () => new Promise(() => undefined);
-  return submit(type);
+  return submit('act');
 }
 async function submit(type: string): Promise<number> {
   const client = await createClient({ installation: submitter });
