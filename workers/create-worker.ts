@@ -22,7 +22,8 @@ export interface Worker extends Service {
 }
 
 /**
- * A worker: takes jobs of its queues, runs their handlers, records what came of it. Nothing happens before `start`.
+ * A worker: takes jobs of its queues, runs their handlers, records what came of it. Nothing happens before `start`. Some process must
+ * run a `Coordinator` besides. Reads no environment variables.
  *
  * @throws TypeError for settings that contradict each other
  */

@@ -1,4 +1,5 @@
 import type { Assignment } from '../shared/jobs/assignment.js';
+import type { Installation } from '../shared/installation.js';
 import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
 import type { Service } from '../shared/lifecycle/service.js';
 import { MOST_OFFERED, type Offer } from '../shared/redis/offers.js';
@@ -9,6 +10,7 @@ import type { Claimer } from './claimer.js';
 import type { Slots } from './slots.js';
 
 export interface StandingOffersOptions {
+  readonly installation: Installation;
   readonly line: AssignmentLine;
   readonly workerId: string;
   readonly queue: string;
@@ -133,7 +135,9 @@ export class StandingOffers implements Service {
   private receive(offer: Standing, { jobs }: Assignment): void {
     // This process stood still, and what it was sent meanwhile may be somebody else's by now, of which we would hear later.
     if (monotonicMs() - this.lastLookMs > 2 * this.lookMs) return this.makeVoid(offer);
+    const { installation, queue } = this.options;
     this.end(offer, jobs);
+    if (jobs.length > 0) installation.events.emit('assigned', { queue, count: jobs.length });
     if (this.options.isDrained()) void this.stand();
   }
 

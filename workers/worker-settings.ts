@@ -20,7 +20,10 @@ export interface WorkerSettings {
   readonly shutdownTimeoutMs?: number;
   /** What an aborted handler gets to end by itself. Default 5,000. */
   readonly abortGraceMs?: number;
-  /** For what a job type leaves open. */
+  /**
+   * How long retries wait, for what a job type leaves open. How many there are is said at the submit, see `JobDefaults`: `maxRetries`
+   * has no effect here.
+   */
   readonly retryPolicy?: Partial<RetryPolicy>;
   /** False: a job out of retries is only failed. Default true. */
   readonly isDeadLetterEnabled?: boolean;

@@ -79,7 +79,7 @@ const name = text(200).meta({
 
 const EXAMPLE = {
   job_type: 'data_processing',
-  payload: { url: 'https://example.org/sales.csv' },
+  payload: { source: { url: 'https://example.org/sales.csv' } },
   cron_expression: '30 2 * * *',
   timezone: 'Europe/Berlin',
 };

@@ -31,7 +31,7 @@ const dependencies = z.array(dependency).max(100_000);
 
 const SUBMIT_EXAMPLE = {
   job_type: 'email_notification',
-  payload: { to: 'ada@example.org', subject: 'Hello' },
+  payload: { to: 'ada@example.org', subject: 'Hello', text: 'Hi' },
   queue: 'mail',
   priority: 80,
 };

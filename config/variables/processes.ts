@@ -70,7 +70,7 @@ export const workerVariables = {
   }),
   WORKER_HANDLERS: listOf((path) => path, {
     about:
-      'Modules with your jobs, separated by commas; each has one job, or an array of jobs, as its default export',
+      'Modules with your jobs, separated by commas; each has one job, or an array of jobs, as its default export, and may export `schedules`',
     example: './dist/jobs.js',
   }),
   WORKER_POLL_INTERVAL: milliseconds({
@@ -114,7 +114,7 @@ export const coordinatorVariables = {
 
 export const jobVariables = {
   JOB_DEFAULT_TIMEOUT: milliseconds({
-    about: 'How long an attempt may take, where the job does not say',
+    about: 'How long an attempt may take, where the job does not say. Read by whoever submits, as the next one; plain SQL has 300000 and 3',
     default: '300000',
     from: 1,
   }),
@@ -134,13 +134,14 @@ export const jobVariables = {
     from: 1,
     to: 100,
   }),
-  JOB_RETRY_DELAY_MAX: milliseconds({ about: 'No wait before a retry is longer', default: '3600000' }),
+  JOB_RETRY_DELAY_MAX: milliseconds({ about: 'How far that limit grows. Errors of unknown kind wait up to twice as long, a RetryAfterError as long as it says', default: '3600000' }),
   JOB_DLQ_ENABLED: flag({
     about: 'Whether a job out of retries becomes a dead letter; false: it is only failed',
     default: 'true',
   }),
   JOB_MAX_PAYLOAD_BYTES: bytes({
-    about: 'The largest payload, and the largest metadata, that a submit may have, as JSON',
+    about:
+      'The largest payload, and the largest metadata, that a submit may have, as JSON; over HTTP API_BODY_LIMIT must have room for it',
     default: '1048576',
     from: 1_024,
     to: MOST_JSON_BYTES,

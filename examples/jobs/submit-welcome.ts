@@ -1,7 +1,7 @@
 import { createClient } from 'holdfast';
 import { welcome } from './welcome.js';
 
-/** Submits a job, also inside a transaction of the application, and awaits its result. */
+/** Submits a job and awaits its result. */
 const { DATABASE_URL = '', REDIS_URL } = process.env;
 const client = await createClient({
   postgres: { connectionString: DATABASE_URL },

@@ -36,7 +36,11 @@ export interface Client {
     payload: z.input<Schema>,
     options?: SubmitOptions,
   ): Promise<SubmittedJob>;
-  /** Submits many jobs of one type in one INSERT: all or none. */
+  /**
+   * Submits many jobs of one type in one INSERT: all or none.
+   *
+   * @throws HoldfastError as `submit`
+   */
   submitMany<Schema extends z.ZodType, Result>(
     job: JobDefinition<Schema, Result>,
     payloads: readonly z.input<Schema>[],
@@ -57,7 +61,11 @@ export interface Client {
    *   naming the jobs, `busy`
    */
   addDependencies(jobId: number, dependsOn: readonly Dependency[]): Promise<void>;
-  /** @throws HoldfastError `not_found`, `already_finished`, `busy` */
+  /**
+   * Cancels a job that has not finished. When it runs, its handler's signal is aborted within a second.
+   *
+   * @throws HoldfastError `not_found`, `already_finished`, `busy`
+   */
   cancel(jobId: number, reason?: string): Promise<void>;
   /**
    * Stores schedules made by `defineSchedule`, as a worker with `schedules` does at its start; any number of processes may at once.
@@ -65,6 +73,7 @@ export interface Client {
    * @throws HoldfastError `validation_failed` naming the fields, `busy`
    */
   upsertSchedules(schedules: readonly DefinedSchedule[]): Promise<void>;
+  /** Closes the connections that the client opened; an installation it was given stays open. */
   close(): Promise<void>;
 }
 

@@ -14,7 +14,7 @@ export interface JobLog {
 /** What a handler is given besides its payload. */
 export interface JobContext<Result = unknown> {
   readonly jobId: number;
-  /** Which try this is, from 1. Together with `jobId` it names the attempt: a good idempotency key for other systems. */
+  /** Which try this is, from 1. It changes with each retry: an idempotency key for other systems is better made from your data. */
   readonly attempt: number;
   readonly jobType: string;
   readonly queue: string;

@@ -36,7 +36,10 @@ export interface NewJob {
   readonly uniqueKey?: string | undefined;
   /** Default `return_existing`. Only together with `uniqueKey`. */
   readonly uniquePolicy?: UniquePolicy | undefined;
-  /** At most one job ever has it: submitting the same job again returns the first, another job is refused. */
+  /**
+   * At most one job on record has it, until retention deletes that job: submitting the same job again returns the first, another job is
+   * refused.
+   */
   readonly idempotencyKey?: string | undefined;
 }
 

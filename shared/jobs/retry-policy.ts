@@ -6,7 +6,7 @@ export interface RetryPolicy {
   readonly baseDelayMs: number;
   /** By how much the ceiling grows with each retry. Default 2. */
   readonly multiplier: number;
-  /** No backoff is longer. Default 3,600,000 (one hour). */
+  /** The ceiling's limit; twice that after errors of unknown kind. Default 3,600,000 (one hour). */
   readonly maxDelayMs: number;
 }
 

@@ -18,6 +18,7 @@ export function countCare(registry: Registry, events: EventHub): () => void {
     }),
   );
   const polled = byQueue('jobs_polled_total', 'Jobs that a worker found in PostgreSQL itself');
+  const assigned = byQueue('jobs_assigned_total', 'Jobs that their submit claimed for a worker that waited');
   const garbage = byQueue('lane_garbage_dropped_total', 'Entries of lanes that are no job ids');
   const undispatched = byQueue('dispatch_failures_total', 'Ids that could not be pushed to Redis');
   const rescued = plain('jobs_rescued_total', 'Jobs taken back from workers that died');
@@ -33,6 +34,7 @@ export function countCare(registry: Registry, events: EventHub): () => void {
   return subscribe(events, {
     swept: ({ queue, missing, rebuilt }) => swept(queue, rebuilt ? 'rebuild' : 'sweep').inc(missing),
     polled: ({ queue, count }) => polled(queue).inc(count),
+    assigned: ({ queue, count }) => assigned(queue).inc(count),
     garbageDropped: ({ queue, count }) => garbage(queue).inc(count),
     dispatchFailed: ({ queue, count }) => undispatched(queue).inc(count),
     rescued: ({ jobIds }) => rescued.inc(jobIds.length),

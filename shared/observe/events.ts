@@ -60,6 +60,8 @@ export interface HoldfastEvents {
   redisAway: [event: { error: unknown }];
   redisBack: [];
   polled: [event: { queue: string; count: number }];
+  /** Jobs that their submit had claimed for this worker, as it waited. */
+  assigned: [event: { queue: string; count: number }];
   leading: [event: { term: number }];
   leadershipLost: [event: { reason: string }];
   keyCreated: [event: { id: number; name: string; role: string }];

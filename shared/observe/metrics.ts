@@ -2,7 +2,7 @@ import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client
 import { messageOf } from '../errors.js';
 import { within } from '../time/within.js';
 import { countCare, showFallbacks } from './care-counters.js';
-import { createDepthGauges, type DepthReading } from './depth-gauges.js';
+import { createDepthGauges, type DepthReading, type ShowReading } from './depth-gauges.js';
 import type { EventHub } from './events.js';
 import { silentLogger, type Logger } from './logger.js';
 import { countJobs } from './job-counters.js';
@@ -50,7 +50,7 @@ export function createMetrics({ events, logger = silentLogger }: MetricsOptions)
     showFallbacks(registry, events),
   ];
   const recordRequest = countRequests(registry);
-  const showDepths = createDepthGauges(registry);
+  let showDepths: ShowReading | undefined;
   let source: (() => Promise<DepthReading>) | undefined;
   let isProcessWatched = false;
 
@@ -62,7 +62,7 @@ export function createMetrics({ events, logger = silentLogger }: MetricsOptions)
   }
 
   async function refreshDepths(): Promise<void> {
-    if (!source) return;
+    if (!source || !showDepths) return;
     try {
       showDepths(await within(LONGEST_READING_MS, source(), describeTooLate));
     } catch (error) {
@@ -80,6 +80,8 @@ export function createMetrics({ events, logger = silentLogger }: MetricsOptions)
     },
     recordRequest,
     readDepthsFrom: (given) => {
+      // Not before: a process that asks nobody must not say that PostgreSQL is away.
+      showDepths ??= createDepthGauges(registry);
       source = given;
     },
     close: () => stopCounting.forEach((stop) => stop()),

@@ -39,7 +39,13 @@ async function connect(connectionString: string): Promise<pg.Client> {
   return client;
 }
 
-/** Applies all pending migrations (`up`), or takes back the last one (`down`). Returns the names of those it ran. */
+/**
+ * Applies migrations (`up`), or takes them back (`down`). Any number of processes may at once.
+ *
+ * @param count how many. Default: all that are pending, or the last one
+ * @returns the names of those it ran
+ * @throws HoldfastError `postgres_unavailable`, whatever the reason
+ */
 export async function migrate(
   direction: 'up' | 'down',
   options: MigrateOptions,

@@ -23,6 +23,7 @@ export interface BuiltInJobs {
   close(): Promise<void>;
 }
 
+/** Email, CSV files, HTTP requests. Close them after the worker that runs them has stopped. */
 export function builtInJobs(settings: BuiltInJobSettings = {}): BuiltInJobs {
   const http = createGuardedHttp(settings.network);
   const smtp = createSmtpSender(settings.email ?? {});

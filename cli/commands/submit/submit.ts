@@ -30,7 +30,7 @@ export function addSubmit(program: Command): void {
     .option('--from-line <number>', 'leave out the lines before: go on where a batch stopped', readLine);
   addClientOptions(
     command,
-    `$ holdfast submit email_notification --payload '{"to": "ada@example.org", "subject": "Hello"}'
+    `$ holdfast submit email_notification --payload '{"to": "ada@example.org", "subject": "Hello", "text": "Hi"}'
      $ holdfast submit report --payload @report.json --delay 10m --priority 80
      $ holdfast submit report --payload '{}' --depends-on 41 --depends-on 42:cancel
      $ holdfast submit report --payload '{}' --watch

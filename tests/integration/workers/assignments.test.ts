@@ -78,12 +78,17 @@ describeWithRedis('a worker that waits', () => {
     const places = (await offeredJobs()).reduce((sum, count) => sum + count, 0);
     expect([places >= 4, places <= 9]).toEqual([true, true]);
     know();
+    let assigned = 0;
+    const count = (event: { count: number }) => void (assigned += event.count);
+    db.installation.events.on('assigned', count);
     const ids = [await submit(1), await submit(2), await submit(3)];
     for (const id of ids) await completed(id);
     expect(await Promise.all(ids.map(wasAssigned))).toEqual([true, true, true]);
     expect(await Promise.all(ids.map(attempts))).toEqual(
       ids.map(() => [{ attempt: 1, status: 'completed' }]),
     );
+    expect(assigned).toBe(3);
+    db.installation.events.off('assigned', count);
     await eventually('it offers again', isFull);
     await eventually(
       'no claim is left',

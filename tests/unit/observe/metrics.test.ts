@@ -62,6 +62,7 @@ describe('what happens is counted:', () => {
     events.emit('promoted', { count: 4 });
     events.emit('pruned', { jobs: 5 });
     events.emit('polled', { queue: 'q', count: 6 });
+    events.emit('assigned', { queue: 'q', count: 12 });
     events.emit('garbageDropped', { queue: 'q', count: 7 });
     events.emit('dispatchFailed', { queue: 'q', count: 8, error: new Error('away') });
     events.emit('ownershipLost', { workerId: 'w', jobIds: [1, 2, 3] });
@@ -75,6 +76,7 @@ describe('what happens is counted:', () => {
       jobs_promoted_total: 4,
       jobs_pruned_total: 5,
       'jobs_polled_total{queue="q"}': 6,
+      'jobs_assigned_total{queue="q"}': 12,
       'lane_garbage_dropped_total{queue="q"}': 7,
       'dispatch_failures_total{queue="q"}': 8,
       ownership_lost_total: 3,
@@ -189,6 +191,7 @@ describe('the gauges of PostgreSQL', () => {
       return gauges.filter((_, index) => values[index] !== undefined);
     };
     expect(await shown()).toEqual([]);
+    expect(await valueOf('postgres_up_gauge')).toBeUndefined();
     metrics.readDepthsFrom(async () => reading);
     expect(await shown()).toEqual(gauges);
     metrics.readDepthsFrom(() => Promise.reject(new Error('away')));
