@@ -2,13 +2,15 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { messageOf } from '../shared/errors.js';
 import type { Installation } from '../shared/installation.js';
 import { claimJobs, type ClaimRequest } from '../shared/jobs/claim-jobs.js';
-import { claimReady, type ReadySearch } from '../shared/jobs/claim-ready.js';
+import { claimReady, findReady, type ReadySearch } from '../shared/jobs/claim-ready.js';
 import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
 import { dispatchReadyOf } from '../shared/jobs/dispatch-jobs.js';
+import { findHeldJobs } from '../shared/jobs/find-held.js';
 import { readClaimBatches, releaseUnknownBatch } from '../shared/jobs/release-jobs.js';
 import { isPostgresError } from '../shared/postgres/postgres-error.js';
 import { readOfOtherTypes, setAsideUnhandled } from '../shared/workers/registry.js';
 import type { ClaimLedger } from './claim-ledger.js';
+import { RefusedJobs } from './refused-jobs.js';
 import type { RunningAttempts } from './running-attempts.js';
 
 export interface ClaimerOptions {
@@ -31,6 +33,9 @@ export interface Claim {
 /** A batch larger than this is no faster, and unfair to other workers. */
 export const MAX_BATCH = 500;
 
+/** It may be about a row, or about all of them and soon over: then a batch is halved. */
+const MOST_TRIES = 3;
+
 const NOTHING: Claim = { jobs: [], putBack: 0 };
 
 /** Makes jobs this worker's, and makes sure that it knows of every one that became so. */
@@ -40,6 +45,7 @@ export class Claimer {
   /** Ends when the comparison under way has ended. */
   private compared: Promise<void> = Promise.resolve();
   private nextComparison: Promise<void> | undefined;
+  private readonly refused = new RefusedJobs();
 
   constructor(private readonly options: ClaimerOptions) {}
 
@@ -53,39 +59,65 @@ export class Claimer {
   }
 
   /** Claims taken ids. Waits while PostgreSQL is away: the ids are safe in the processing list. */
-  async claim(ids: readonly number[]): Promise<Claim> {
-    for (let tries = 0; !this.isStopping; tries++) {
+  async claim(taken: readonly number[], firstTry = 1): Promise<Claim> {
+    let ids = this.refused.leaveOut(taken);
+    for (let tries = firstTry; ids.length > 0 && !this.isStopping; tries++) {
       try {
         const jobs = await this.attempt((request) => claimJobs(this.options.installation.db, ids, request));
         return { jobs, putBack: jobs.length < ids.length ? await this.explainMissing(ids, jobs) : 0 };
       } catch (error) {
         if (isPostgresError(error, 'lock_conflict')) {
-          // Somebody's transaction holds a row. Alone, it is left to the poll and the sweep, which skip it while locked.
-          if (ids.length === 1) return NOTHING;
-          const middle = ids.length >> 1;
-          const [one, other] = await Promise.all([
-            this.claim(ids.slice(0, middle)),
-            this.claim(ids.slice(middle)),
-          ]);
-          return { jobs: [...one.jobs, ...other.jobs], putBack: one.putBack + other.putBack };
+          const free = await this.leaveHeld(ids);
+          if (free.length < ids.length) {
+            ids = free;
+            continue;
+          }
         }
-        if (tries === 0)
+        if (!isPostgresError(error, 'unavailable') && tries >= MOST_TRIES) return this.claimApart(ids, error);
+        if (tries === 1)
           this.options.installation.logger.warn('a claim failed; trying again', { error: messageOf(error) });
-        await wait(Math.min(50 * 2 ** Math.min(tries, 6), 2_000));
+        await wait(Math.min(50 * 2 ** Math.min(tries - 1, 6), 2_000));
         await this.reconcile().catch(() => undefined);
       }
     }
     return NOTHING;
   }
 
+  /** Somebody's transaction holds the rows of the others: they are left to the poll and the sweep, which skip them while they are locked. */
+  private async leaveHeld(ids: readonly number[]): Promise<readonly number[]> {
+    const held = await findHeldJobs(this.options.installation.db, ids).catch(() => new Set<number>());
+    return ids.filter((id) => !held.has(id));
+  }
+
+  /** One of them cannot be claimed, and must not keep the others from it: they are halved until it is alone. */
+  private async claimApart(ids: readonly number[], error: unknown): Promise<Claim> {
+    if (ids.length > 1) {
+      const middle = ids.length >> 1;
+      const one = await this.claim(ids.slice(0, middle), MOST_TRIES);
+      const other = await this.claim(ids.slice(middle), MOST_TRIES);
+      return { jobs: [...one.jobs, ...other.jobs], putBack: one.putBack + other.putBack };
+    }
+    const [jobId] = ids as [number];
+    this.refused.add(jobId);
+    const what =
+      'PostgreSQL refuses to let a job be claimed; tried again later. Is it a trigger or a constraint of your own on table jobs?';
+    this.options.installation.logger.error(what, { jobId, error: messageOf(error) });
+    return NOTHING;
+  }
+
   /** Looks for ready jobs in PostgreSQL itself. @throws PostgresError */
   async claimReady(search: ReadySearch): Promise<ClaimedJob[]> {
     if (this.isStopping) return [];
+    const { db } = this.options.installation;
+    const without = this.refused.ids();
     try {
-      return await this.attempt((request) => claimReady(this.options.installation.db, search, request));
+      return await this.attempt((request) => claimReady(db, { ...search, without }, request));
     } catch (error) {
       await this.reconcile().catch(() => undefined);
-      throw error;
+      if (isPostgresError(error, 'unavailable')) throw error;
+      // One of them is refused: by their ids it is found out which.
+      const { jobs } = await this.claim(await findReady(db, { ...search, without }, this.claimant));
+      return [...jobs];
     }
   }
 
@@ -128,12 +160,16 @@ export class Claimer {
     }
   }
 
-  private async attempt(run: (request: ClaimRequest) => Promise<ClaimedJob[]>): Promise<ClaimedJob[]> {
+  private get claimant(): Omit<ClaimRequest, 'batchNo'> {
     const { workerId, jobTypes, running } = this.options;
+    return { workerId, jobTypes, mayClaimSuspect: !running.hasSuspect };
+  }
+
+  private async attempt(run: (request: ClaimRequest) => Promise<ClaimedJob[]>): Promise<ClaimedJob[]> {
     const batchNo = this.beginClaim();
     let jobs: ClaimedJob[] = [];
     try {
-      jobs = await run({ workerId, batchNo, jobTypes, mayClaimSuspect: !running.hasSuspect });
+      jobs = await run({ ...this.claimant, batchNo });
     } finally {
       this.endClaim(batchNo, jobs);
     }

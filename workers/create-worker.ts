@@ -92,13 +92,19 @@ class WorkerService implements Worker {
     await this.stop();
   }
 
+  /** An incarnation that dies as it starts, when its heartbeat's thread ends for one, is followed by another. */
   private async begin(): Promise<void> {
-    const incarnation = new Incarnation(this.installation as Installation, this.settings, () => {
-      if (this.incarnation === incarnation)
-        this.rebirth ??= this.beginAgain().finally(() => (this.rebirth = undefined));
-    });
-    await incarnation.start();
-    this.incarnation = incarnation;
+    while (!this.incarnation && !this.isStopping) {
+      let isDead = false;
+      const incarnation = new Incarnation(this.installation as Installation, this.settings, () => {
+        isDead = true;
+        if (this.incarnation === incarnation)
+          this.rebirth ??= this.beginAgain().finally(() => (this.rebirth = undefined));
+      });
+      await incarnation.start();
+      if (isDead) await incarnation.abandon();
+      else this.incarnation = incarnation;
+    }
   }
 
   /** Declared dead, by a coordinator that did not hear from us: frozen, or cut off. What we ran runs elsewhere now. */

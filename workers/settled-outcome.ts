@@ -16,3 +16,11 @@ export function describe(outcome: Outcome): HoldfastEvents['settled'][0][number]
   if (!('error' in outcome)) return told;
   return { ...told, errorClass: outcome.error.errorClass, errorMessage: outcome.error.message };
 }
+
+/** Nearly always there are none. */
+export function without(outcomes: readonly Outcome[], some: readonly Outcome[]): Outcome[] {
+  if (some.length === outcomes.length) return [];
+  const left = new Set(outcomes);
+  for (const outcome of some) left.delete(outcome);
+  return [...left];
+}

@@ -114,7 +114,8 @@ export const coordinatorVariables = {
 
 export const jobVariables = {
   JOB_DEFAULT_TIMEOUT: milliseconds({
-    about: 'How long an attempt may take, where the job does not say. Read by whoever submits, as the next one; plain SQL has 300000 and 3',
+    about:
+      'How long an attempt may take, where the job does not say. Read by whoever submits, as the next one; plain SQL has 300000 and 3',
     default: '300000',
     from: 1,
   }),
@@ -134,7 +135,11 @@ export const jobVariables = {
     from: 1,
     to: 100,
   }),
-  JOB_RETRY_DELAY_MAX: milliseconds({ about: 'How far that limit grows. Errors of unknown kind wait up to twice as long, a RetryAfterError as long as it says', default: '3600000' }),
+  JOB_RETRY_DELAY_MAX: milliseconds({
+    about:
+      'How far that limit grows. Errors of unknown kind wait up to twice as long, a RetryAfterError as long as it says',
+    default: '3600000',
+  }),
   JOB_DLQ_ENABLED: flag({
     about: 'Whether a job out of retries becomes a dead letter; false: it is only failed',
     default: 'true',

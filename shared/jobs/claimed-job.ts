@@ -61,7 +61,7 @@ export const CLAIM_ASSIGNMENTS = `status = 'running', attempt = attempt + 1, wor
 export const WORKER_IS_ALIVE = `EXISTS (SELECT 1 FROM workers WHERE workers.id = $1 AND dead_at IS NULL AND stopped_at IS NULL)`;
 
 /** The way from the worker ($1) to what it claimed, under the number of the claim. */
-export const recordBatch = (batchNo: '$3' | '$4') => `
+export const recordBatch = (batchNo: '$3' | '$4' | '$9') => `
     INSERT INTO claim_batches (worker_id, batch_no, job_ids)
     SELECT $1, ${batchNo}::bigint, array_agg(id) FROM claimed HAVING count(*) > 0`;
 

@@ -1,4 +1,5 @@
 import type { Installation } from '../installation.js';
+import { lockTimeout } from '../postgres/lock-timeout.js';
 import { dispatchReadyOf } from './dispatch-jobs.js';
 
 interface TouchedChild {
@@ -16,14 +17,14 @@ export const RELEASED_BY_CALLER = `(SELECT set_config('holdfast.released_by', 'c
 
 const RELEASE_DEPENDENTS = `
   SELECT job_id AS id, status IN ('completed', 'failed', 'cancelled') AS "isFinished", has_dependents AS "hasDependents"
-    FROM release_dependents($1::bigint[], ${PIECE}, $2::bigint) WHERE ${RELEASED_BY_CALLER}`;
+    FROM release_dependents($1::bigint[], ${PIECE}, $2::bigint) WHERE ${RELEASED_BY_CALLER} AND ${lockTimeout('300ms')}`;
 
 /**
  * After the parents' commit: marks their edges as met, in pieces of 1,000, and dispatches the children that waited for
  * nothing else. Children that were cancelled with their parent release their own dependents in turn. Safe to repeat; the
  * sweep repeats it for whoever crashed in between.
  *
- * @throws PostgresError
+ * @throws PostgresError; `lock_conflict` when another transaction holds a child
  */
 export async function releaseDependents(
   installation: Installation,

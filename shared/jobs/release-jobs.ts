@@ -66,20 +66,31 @@ export async function forgetClaimBatches(
 
 /**
  * Releases a batch whose claim was committed but whose reply never came: no handler ran. The attempt is on record as
- * released, so that attempts stay gapless.
+ * released, so that attempts stay gapless. Of a row that somebody's transaction holds the batch stays, for the next time. Locked first,
+ * so that of two who release it one waits; with the attempt, since its jobs may have been claimed anew meanwhile.
  */
 const RELEASE_UNKNOWN_BATCH = `
-  WITH batch AS (
-    DELETE FROM claim_batches WHERE worker_id = $1 AND batch_no = $2 RETURNING job_ids
-  ), settled AS (
-    UPDATE jobs SET status = 'pending', worker_id = NULL, updated_at = now()
+  WITH batch AS MATERIALIZED (
+    SELECT job_ids FROM claim_batches WHERE worker_id = $1 AND batch_no = $2 AND ${SHORT_LOCK_TIMEOUT} FOR UPDATE
+  ), unknown AS MATERIALIZED (
+    SELECT id, attempt FROM jobs
      WHERE id = ANY (ARRAY(SELECT unnest(job_ids) FROM batch)) AND (id || ':' || attempt) <> ALL ($3::text[])
        AND worker_id = $1 AND status = 'running'
+  ), free AS MATERIALIZED (
+    SELECT j.id FROM unknown u JOIN jobs j ON j.id = u.id
+     WHERE j.attempt = u.attempt AND j.worker_id = $1 AND j.status = 'running'
+     ORDER BY j.id FOR NO KEY UPDATE OF j SKIP LOCKED
+  ), settled AS (
+    UPDATE jobs SET status = 'pending', worker_id = NULL, updated_at = now()
+     WHERE id = ANY (ARRAY(SELECT id FROM free))
     RETURNING id, attempt, started_at
   ), history AS (
     INSERT INTO job_executions (job_id, attempt, worker_id, status, started_at, duration_ms, error_message)
     SELECT id, attempt, $1, 'released', started_at, 0, 'the reply to the claim was lost' FROM settled
     ON CONFLICT DO NOTHING
+  ), forgotten AS (
+    DELETE FROM claim_batches WHERE worker_id = $1 AND batch_no = $2
+       AND (SELECT count(*) FROM unknown) = (SELECT count(*) FROM free)
   )
   SELECT id FROM settled`;
 

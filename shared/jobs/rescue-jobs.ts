@@ -12,12 +12,14 @@ interface OrphanedBatch {
   readonly jobIds: number[];
 }
 
+const PAGE = 100;
+
 /** A claim may commit after its worker was declared dead, so this is asked again and again, for every worker not alive. */
 const READ_ORPHANED_BATCHES = `
   SELECT b.worker_id AS "workerId", b.batch_no AS "batchNo", b.job_ids AS "jobIds"
     FROM claim_batches b LEFT JOIN workers w ON w.id = b.worker_id
-   WHERE w.id IS NULL OR w.dead_at IS NOT NULL OR w.stopped_at IS NOT NULL
-   ORDER BY b.claimed_at LIMIT 100`;
+   WHERE (w.id IS NULL OR w.dead_at IS NOT NULL OR w.stopped_at IS NOT NULL) AND (b.worker_id, b.batch_no) > ($1, $2::bigint)
+   ORDER BY b.worker_id, b.batch_no LIMIT ${PAGE}`;
 
 /**
  * Running to pending, or to failed for a poison job. The attempt is on record as lost; no retry is charged. The first
@@ -63,17 +65,25 @@ const FORGET_RESCUED_BATCH = `
 
 /** Makes the jobs of workers that are not alive ready again. Returns how many. @throws PostgresError */
 export async function rescueJobs(installation: Installation): Promise<number> {
-  const { rows: batches } = await installation.db.query<OrphanedBatch>(READ_ORPHANED_BATCHES);
   let count = 0;
-  for (const batch of batches) {
-    // One batch that cannot be rescued must not keep the others.
-    count += await rescueBatch(installation, batch).catch((error: unknown) => {
-      const fields = { workerId: batch.workerId, error: messageOf(error) };
-      installation.logger.error('the jobs of a dead worker could not be rescued; trying again', fields);
-      return 0;
-    });
+  let last: Pick<OrphanedBatch, 'workerId' | 'batchNo'> = { workerId: '', batchNo: 0 };
+  // Batches that cannot be rescued now, since somebody holds their rows, must not keep those behind them.
+  for (;;) {
+    const values = [last.workerId, last.batchNo];
+    const { rows: batches } = await installation.db.query<OrphanedBatch>(READ_ORPHANED_BATCHES, values);
+    for (const batch of batches) count += await rescueOrReport(installation, batch);
+    if (batches.length < PAGE) return count;
+    last = batches.at(-1) as OrphanedBatch;
   }
-  return count;
+}
+
+/** One batch that cannot be rescued must not keep the others. */
+async function rescueOrReport(installation: Installation, batch: OrphanedBatch): Promise<number> {
+  return rescueBatch(installation, batch).catch((error: unknown) => {
+    const fields = { workerId: batch.workerId, error: messageOf(error) };
+    installation.logger.error('the jobs of a dead worker could not be rescued; trying again', fields);
+    return 0;
+  });
 }
 
 async function rescueBatch(

@@ -78,7 +78,11 @@ export class Offers {
       return null;
     });
     const tooLate = () => new Error(`Redis did not answer within ${MOST_WAIT_MS} ms`);
-    const offer = toOffer(await within(MOST_WAIT_MS, asked, tooLate).catch(() => null));
+    const entry = await within(MOST_WAIT_MS, asked, tooLate).catch(() => {
+      void asked.then((late) => this.returnLate(queue, toOffer(late)));
+      return null;
+    });
+    const offer = toOffer(entry);
     if (!offer) this.known.delete(queue);
     return offer;
   }
@@ -133,6 +137,11 @@ export class Offers {
   /** Where a worker hears what was assigned to it. */
   channel(listener: Pick<Offer, 'workerId' | 'line'>): string {
     return this.channels + addressOf(listener);
+  }
+
+  /** It came when nobody waited for it any more. */
+  private async returnLate(queue: string, offer: Offer | undefined): Promise<void> {
+    if (offer) await this.giveBack(queue, offer);
   }
 
   private hold(queue: string, offer: Offer): void {

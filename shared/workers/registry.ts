@@ -104,11 +104,12 @@ export async function forgetWorkers(db: Database, olderThanMs: number): Promise<
 
 const SET_ASIDE = `
   UPDATE jobs SET set_aside_at = now(), updated_at = now()
-   WHERE id = ANY ($1::bigint[]) AND status = 'pending' AND set_aside_at IS NULL
+   WHERE id = ANY (ARRAY(SELECT id FROM jobs WHERE id = ANY ($1::bigint[]) AND status = 'pending' AND set_aside_at IS NULL
+                          ORDER BY id FOR NO KEY UPDATE SKIP LOCKED))
      AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.dead_at IS NULL AND w.stopped_at IS NULL
                         AND jobs.queue = ANY (w.queues) AND jobs.job_type = ANY (w.job_types))`;
 
-/** Sets aside those jobs whose type no live worker of their queue declares: they leave the ready index and wait. */
+/** Sets aside those jobs whose type no live worker of their queue declares: they leave the ready index and wait. Not those that somebody holds. */
 export async function setAsideUnhandled(db: Database, ids: readonly number[]): Promise<void> {
   await db.query(SET_ASIDE, [ids]);
 }

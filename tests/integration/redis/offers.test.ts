@@ -1,6 +1,7 @@
-import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { Lanes } from '../../../shared/redis/lanes.js';
 import type { Offer, Offers } from '../../../shared/redis/offers.js';
+import { eventually } from '../../support/eventually.js';
 import { createTestInstallation, hasRedis } from '../../support/test-installation.js';
 
 /** What workers that wait let submitters do, as Redis holds it. */
@@ -52,6 +53,21 @@ describeWithRedis('offers', () => {
     expect(offers.mayHave('q')).toBe(true);
     await offers.take('q', 1);
     expect(offers.mayHave('q')).toBe(false);
+  });
+
+  test('that come too late for who asked are there for the next', async () => {
+    await listen('w-1');
+    await offers.make('q', [offer('w-1', 1)]);
+    const ask = jest.spyOn(lanes.connection, 'holdfastTakeOffer');
+    ask.mockImplementationOnce(async (...values) => {
+      const entry = await lanes.connection.holdfastTakeOffer(...values);
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      return entry;
+    });
+    expect(await offers.take('q', 1)).toBeUndefined();
+    await eventually('it is back', async () => (await listed()).length === 1);
+    ask.mockRestore();
+    expect(await offers.take('q', 1)).toEqual(offer('w-1', 1));
   });
 
   test('are kept for who has fewer jobs', async () => {

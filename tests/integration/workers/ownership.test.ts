@@ -1,5 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { createClient, type Client } from '../../../shared/client/create-client.js';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { ClaimedJob } from '../../../shared/jobs/claimed-job.js';
 import { complete, release, retry } from '../../../shared/jobs/outcome.js';
 import { claimJobs } from '../../../shared/jobs/claim-jobs.js';
@@ -9,18 +8,14 @@ import { settleOutcomes } from '../../../shared/jobs/settle-jobs.js';
 import { declareDeadWorkers, registerWorker } from '../../../shared/workers/registry.js';
 import { ClaimLedger } from '../../../workers/claim-ledger.js';
 import { Claimer } from '../../../workers/claimer.js';
-import { createWorker, type Worker } from '../../../workers/create-worker.js';
 import { RunningAttempts } from '../../../workers/running-attempts.js';
 import { eventually } from '../../support/eventually.js';
 import { createTestInstallation, type TestInstallation } from '../../support/test-installation.js';
-import { HeldRuns } from '../../support/test-jobs.js';
 
 /** Who owns an attempt, and what happens when that changes hands. */
 let db: TestInstallation;
-let client: Client;
 beforeAll(async () => {
   db = await createTestInstallation();
-  client = await createClient(db);
 });
 beforeEach(() =>
   db.sql(
@@ -163,6 +158,43 @@ describe('a claim', () => {
     expect(await db.sql('SELECT 1 FROM claim_batches')).toEqual([]);
   });
 
+  test('whose reply was lost is released but for a row that somebody holds, and that one later', async () => {
+    const ids = [await submitSql(), await submitSql(), await submitSql()];
+    await claim(ids, 'w-1', 77);
+    const claimer = createClaimer();
+    await db.installation.db.transaction(async (tx) => {
+      await tx.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [ids[1]]);
+      await claimer.reconcile();
+      const statuses = await Promise.all(ids.map(async (id) => (await row(id)).status));
+      expect(statuses).toEqual(['pending', 'running', 'pending']);
+    });
+    await claimer.reconcile();
+    expect(await row(ids[1]!)).toMatchObject({ status: 'pending', attempt: 1 });
+    expect(await attempts(ids[1]!)).toEqual([[1, 'released', 'w-1']]);
+    expect(await db.sql('SELECT 1 FROM claim_batches')).toEqual([]);
+  });
+
+  test('whose reply was lost is not released when its job was claimed anew meanwhile', async () => {
+    const id = await submitSql();
+    const [first] = await claim([id], 'w-1', 77);
+    // Another one releases it, and holds the row of the claim until the job is this worker's again.
+    const released = db.installation.db.transaction(async (tx) => {
+      await tx.query('SELECT 1 FROM claim_batches FOR UPDATE');
+      const reconciled = createClaimer().reconcile();
+      await eventually('it waits for the claim', async () => {
+        const waiting = await db.sql(
+          `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+        );
+        return waiting.length > 0;
+      });
+      await settle('w-1', release({ ...end, job: first! }, 'for the test'));
+      await claim([id], 'w-1', 78);
+      return { reconciled };
+    });
+    await (await released).reconciled.catch(() => undefined);
+    expect(await row(id)).toMatchObject({ status: 'running', attempt: 2 });
+  });
+
   test('is released also while an older attempt of its job waits to be recorded', async () => {
     const id = await submitSql();
     const [first] = await claim([id], 'w-1', 1);
@@ -286,6 +318,22 @@ describe('a rescue', () => {
     expect(await attempts(id)).toHaveLength(5);
   });
 
+  test('gets past batches whose rows somebody holds, however many', async () => {
+    await register('w-1');
+    const held: number[] = [];
+    while (held.length < 101) held.push(await submitSql());
+    for (const [index, id] of held.entries()) await claim([id], 'w-1', index + 1);
+    const free = await submitSql();
+    await claim([free], 'w-1', 500);
+    await die('w-1');
+    await db.installation.db.transaction(async (tx) => {
+      await tx.query('SELECT 1 FROM jobs WHERE id = ANY ($1::bigint[]) FOR UPDATE', [held]);
+      expect(await rescueJobs(db.installation)).toBe(1);
+      expect(await row(free)).toMatchObject({ status: 'pending' });
+    });
+    expect(await rescueJobs(db.installation)).toBe(101);
+  });
+
   test('leaves a row that somebody holds for the next round', async () => {
     await register('w-1');
     const [held, free] = [await submitSql(), await submitSql()];
@@ -297,105 +345,5 @@ describe('a rescue', () => {
     });
     expect(await rescueJobs(db.installation)).toBe(1);
     expect(await db.sql('SELECT 1 FROM claim_batches')).toEqual([]);
-  });
-});
-
-describe('a worker', () => {
-  const held = new HeldRuns();
-  let workers: Worker[] = [];
-  const start = async (options = {}) => {
-    const worker = createWorker({
-      installation: db.installation,
-      jobs: [held.job],
-      heartbeatIntervalMs: 50,
-      deadAfterMs: 10_000,
-      ...options,
-    });
-    workers.push(worker);
-    await worker.start();
-    return worker;
-  };
-  afterEach(async () => {
-    held.endAll();
-    await Promise.all(workers.map((worker) => worker.stop()));
-    workers = [];
-  });
-
-  test('aborts a cancelled job within a second, and what the handler then returns is void', async () => {
-    await start();
-    const next = held.count;
-    const { id } = await client.submit(held.job, {});
-    const run = await held.run(next);
-    const aborted = new Promise<void>((resolve) => run.ctx.signal.addEventListener('abort', () => resolve()));
-    const askedAt = Date.now();
-    await client.cancel(id, 'changed my mind');
-    await aborted;
-    expect(Date.now() - askedAt).toBeLessThan(5_000);
-    run.end('too late');
-    expect(await row(id)).toMatchObject({
-      status: 'cancelled',
-      result: null,
-      error_message: 'changed my mind',
-    });
-    expect(await attempts(id)).toEqual([[1, 'cancelled', expect.any(String)]]);
-  });
-
-  test('that was declared dead aborts everything and goes on as another incarnation', async () => {
-    const worker = await start();
-    const former = worker.id;
-    const next = held.count;
-    const { id } = await client.submit(held.job, {});
-    const run = await held.run(next);
-    const aborted = new Promise<void>((resolve) => run.ctx.signal.addEventListener('abort', () => resolve()));
-    await db.sql('UPDATE workers SET dead_at = now() WHERE id = $1', [former]);
-    await aborted;
-    run.end();
-    await eventually('a new incarnation', () => worker.id !== undefined && worker.id !== former);
-    // However late the rescue comes, the way from the dead worker to its job is still there.
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    await rescueJobs(db.installation);
-    const again = await held.run(next + 1);
-    expect(again.ctx.attempt).toBe(2);
-    again.end('second');
-    expect(await client.result(id)).toBe('second');
-    expect(await attempts(id)).toEqual([
-      [1, 'lost', former],
-      [2, 'completed', worker.id],
-    ]);
-  });
-
-  test('lets running handlers finish when it stops, and releases those that cannot without a charge', async () => {
-    const worker = await start({ shutdownTimeoutMs: 200, abortGraceMs: 50 });
-    const first = held.count;
-    const [quick, stuck] = await client.submitMany(held.job, [{}, {}]);
-    const runs = [await held.run(first), await held.run(first + 1)];
-    const stopped = worker.stop();
-    runs.find((run) => run.ctx.jobId === quick!.id)!.end('done in time');
-    await stopped;
-    expect(await row(quick!.id)).toMatchObject({ status: 'completed', result: 'done in time' });
-    expect(await row(stuck!.id)).toMatchObject({ status: 'pending', retry_count: 0, attempt: 1 });
-    expect(await attempts(stuck!.id)).toEqual([[1, 'released', expect.any(String)]]);
-    expect(await db.sql('SELECT 1 FROM claim_batches')).toEqual([]);
-  });
-
-  test('runs one suspect at a time, and all others beside it', async () => {
-    const first = held.count;
-    await db.sql(`INSERT INTO jobs (job_type, lost_count) VALUES ('held', 2), ('held', 3), ('held', 0)`);
-    await start({ pollIntervalMs: 100 });
-    const runs = [await held.run(first), await held.run(first + 1)];
-    const lossesOfRunning = async () =>
-      (
-        await db.sql<{ lost_count: number }>(
-          `SELECT lost_count FROM jobs WHERE status = 'running' ORDER BY 1`,
-        )
-      ).map((r) => r.lost_count);
-    expect((await lossesOfRunning()).filter((losses) => losses > 0)).toHaveLength(1);
-    expect(held.count).toBe(first + 2);
-    for (const run of runs) run.end();
-    (await held.run(first + 2)).end();
-    await eventually(
-      'all are completed',
-      async () => (await db.sql(`SELECT 1 FROM jobs WHERE completed_at IS NULL`)).length === 0,
-    );
   });
 });
