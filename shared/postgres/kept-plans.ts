@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { toldProcessId } from './told-process-id.js';
 
-/** Less than a client waits for an answer: PostgreSQL must not go on with what nobody waits for any more, such as a lock. */
-const MOST_STATEMENT_MS = 9_500;
+/**
+ * Less than a client waits for an answer: nobody's backend may go on waiting for a lock that nobody wants any more. A statement_timeout would
+ * do, too, but sets a timer for each statement (docs/performance.md).
+ */
+const MOST_LOCK_WAIT_MS = 9_500;
 
 /**
  * One round trip per connection. Behind a pooler nothing is set: the session belongs to others, too.
@@ -16,7 +19,7 @@ const MOST_STATEMENT_MS = 9_500;
 const ADOPT_SESSION = `
   SELECT set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false),
     set_config('plan_cache_mode', 'force_generic_plan', false),
-    set_config('statement_timeout', '${MOST_STATEMENT_MS}', false) WHERE pg_backend_pid() = $1`;
+    set_config('lock_timeout', '${MOST_LOCK_WAIT_MS}', false) WHERE pg_backend_pid() = $1`;
 
 /** SQLSTATEs of a kept plan that the server no longer has, or no longer may use: columns were changed. */
 const LOST_PLAN = ['26000', '42P05', '0A000'];
