@@ -25,6 +25,7 @@ const IDLE_MS = 60_000;
 export function createJobFollower({ db, logger }: Installation): JobFollower {
   const followers = new Map<Follower, number>();
   let loop: Loop | undefined;
+  let isClosed = false;
 
   async function runOnce(): Promise<number> {
     if (followers.size === 0) return IDLE_MS;
@@ -43,6 +44,11 @@ export function createJobFollower({ db, logger }: Installation): JobFollower {
       return followers.size;
     },
     follow(jobId, follower) {
+      // A request that was under way when the server began to close.
+      if (isClosed) {
+        follower.end();
+        return () => undefined;
+      }
       const isFirst = followers.size === 0;
       followers.set(follower, jobId);
       // Made by the first listener, so that a server that is only built leaves no timer behind.
@@ -56,6 +62,7 @@ export function createJobFollower({ db, logger }: Installation): JobFollower {
       return () => followers.delete(follower);
     },
     async close() {
+      isClosed = true;
       for (const follower of [...followers.keys()]) follower.end();
       followers.clear();
       await loop?.stop();

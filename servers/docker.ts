@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { request } from 'node:http';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -11,30 +12,36 @@ const PING_LIMIT_MS = 2_000;
 /** The first start may have to fetch the image. */
 const READY_LIMIT_MS = 180_000;
 
+/** A container's port is open to the network, where an engine has no other default. */
+const makePassword = () => randomBytes(16).toString('hex');
+
 type Settings = Readonly<Record<string, string>>;
 /** Takes what has to be done to remove a container again. */
 type OnStop = (action: () => Promise<void>) => void;
 
 export async function startDockerPostgres(settings: Settings, onStop: OnStop): Promise<ServerHandle> {
   const assignments = Object.entries({ max_connections: '300', shared_buffers: '128MB', ...settings });
+  const password = makePassword();
   const { address } = await runContainer({
     image: POSTGRES_IMAGE,
     port: 5432,
-    environment: { POSTGRES_HOST_AUTH_METHOD: 'trust' },
+    environment: { POSTGRES_PASSWORD: password },
     command: ['postgres', ...assignments.flatMap(([name, value]) => ['-c', `${name}=${value}`])],
     onStop,
   });
-  const url = `postgres://postgres@${address}/postgres`;
+  const url = `postgres://postgres:${password}@${address}/postgres`;
   // The image starts PostgreSQL twice, but only the second time on TCP: an answer there is the final one.
   await waitUntilReady(async () => void (await askPostgres(url)), READY_LIMIT_MS);
-  return withoutControls('docker', url, `PostgreSQL: Docker container of ${POSTGRES_IMAGE}, on ${url}`);
+  return withoutControls('docker', url, `PostgreSQL: Docker container of ${POSTGRES_IMAGE}, on ${address}`);
 }
 
 export async function startDockerRedis(settings: Settings, onStop: OnStop): Promise<RedisHandle> {
+  const password = makePassword();
   const assignments = Object.entries({
     'maxmemory-policy': 'noeviction',
     save: '',
     appendonly: 'no',
+    requirepass: password,
     ...settings,
   });
   const { address } = await runContainer({
@@ -44,9 +51,9 @@ export async function startDockerRedis(settings: Settings, onStop: OnStop): Prom
     command: ['redis-server', ...assignments.flatMap(([name, value]) => [`--${name}`, value])],
     onStop,
   });
-  const url = `redis://${address}/0`;
+  const url = `redis://:${password}@${address}/0`;
   await waitUntilReady(async () => void (await askRedis(url)), READY_LIMIT_MS);
-  return withoutControls('docker', url, `Redis: Docker container of ${REDIS_IMAGE}, on ${url}`);
+  return withoutControls('docker', url, `Redis: Docker container of ${REDIS_IMAGE}, on ${address}`);
 }
 
 interface ContainerWish {

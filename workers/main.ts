@@ -39,7 +39,7 @@ export async function composeWorkerProcess(
   { logger, jobs = [], schedules = [] }: WorkerProcessOptions,
 ): Promise<WorkerProcess> {
   return composeProcess('worker', config, logger, (installation) => {
-    const builtIn = builtInJobs(config.builtInJobs);
+    const builtIn = builtInJobs({ ...config.builtInJobs, maxResultBytes: config.worker.maxResultBytes });
     const ownTypes = new Set(jobs.map(({ type }) => type));
     const allJobs = [...jobs, ...builtIn.jobs.filter(({ type }) => !ownTypes.has(type))];
     const worker = createWorker({ installation, ...config.worker, jobs: allJobs, schedules });

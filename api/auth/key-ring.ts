@@ -31,6 +31,8 @@ interface Known {
 export class KeyRing {
   /** By secret. They are in this process's memory with each request anyway. */
   private readonly known = new Map<string, Known>();
+  /** Revocations that this process has heard of: a look that was under way then may not have seen it. */
+  private revocations = 0;
   private readonly finder: KeyFinder;
   private readonly uses: KeyUses;
   private readonly unsubscribe: () => void;
@@ -64,6 +66,7 @@ export class KeyRing {
     if (prefix === undefined) throw refusal('is not valid');
     // A key is as fresh as the question, not as the answer: it may have been revoked in between.
     const askedAt = performance.now();
+    const { revocations } = this;
     let found: FoundKey | undefined;
     try {
       found = await askForKeys(this.finder.find(prefix));
@@ -74,6 +77,7 @@ export class KeyRing {
     }
     this.known.delete(secret);
     const { id, name, role, expiresInMs } = checkFound(found, secret);
+    if (revocations !== this.revocations) return this.lookUp(secret, undefined);
     if (this.known.size >= MOST_KNOWN) this.known.clear();
     const fresh: Known = {
       caller: { id, name, role },
@@ -93,6 +97,7 @@ export class KeyRing {
   }
 
   private forget(id: number): void {
+    this.revocations++;
     for (const [secret, { caller }] of this.known) if (caller.id === id) this.known.delete(secret);
   }
 }

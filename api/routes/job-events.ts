@@ -85,6 +85,7 @@ export function addJobEventRoutes(app: ZodServer, { installation, follower }: Ap
       else {
         const look = async (now: FollowedJob | undefined) => {
           if (!now) return end();
+          if (stream.isBehind) return;
           const news = await readNews(db, told, now);
           told = news.told;
           news.events.forEach((event) => stream.send(event));

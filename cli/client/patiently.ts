@@ -4,8 +4,11 @@ import { ApiError } from './api-error.js';
 /** Answers after which nothing was done, and the same request may go well soon. `outcome_unknown` is none of them. */
 const PASSING = ['overloaded', 'postgres_unavailable', 'rate_limited', 'busy'];
 
-const isPassing = (error: unknown): error is ApiError =>
-  error instanceof ApiError && PASSING.includes(error.body.code);
+/** Of these also work that is done piece by piece, and commits each, has done nothing: it was not let begin. */
+export const NOT_BEGUN = ['overloaded', 'rate_limited'];
+
+const isPassing = (error: unknown, codes: readonly string[] = PASSING): error is ApiError =>
+  error instanceof ApiError && codes.includes(error.body.code);
 
 /** Whether nothing was done of a request that has failed so; otherwise nobody knows. */
 export const isRefused = (error: unknown): boolean =>
@@ -15,12 +18,15 @@ const MOST_TRIES = 6;
 const LONGEST_WAIT_S = 30;
 
 /** A request among many of long work: a refusal that will pass is waited out, or a limit of rate would end the work. */
-export async function patiently<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+export async function patiently<Answer>(
+  ask: () => Promise<Answer>,
+  codes: readonly string[] = PASSING,
+): Promise<Answer> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await ask();
     } catch (error) {
-      if (!isPassing(error) || tries === MOST_TRIES) throw error;
+      if (!isPassing(error, codes) || tries === MOST_TRIES) throw error;
       await wait(Math.min(error.retryAfterSeconds ?? 1, LONGEST_WAIT_S) * 1_000);
     }
   }

@@ -1,4 +1,4 @@
-import { patiently } from '../client/patiently.js';
+import { NOT_BEGUN, patiently } from '../client/patiently.js';
 import { CommandFailure, FAILED } from '../failure.js';
 import { confirm, requireConsent, type ConfirmOptions } from '../input/confirm.js';
 import { printJson, printLine, printNote } from '../output/print.js';
@@ -100,7 +100,8 @@ async function runPages<Answer extends BulkAnswer>(work: BulkWork<Answer>, total
   let [count, skipped] = [0, 0];
   try {
     for (;;) {
-      const answer = await patiently(() => work.act(Math.min(work.pageSize, total - count)));
+      // Whatever else fails may have done a part of it: what is left, a person decides.
+      const answer = await patiently(() => work.act(Math.min(work.pageSize, total - count)), NOT_BEGUN);
       count += answer.count;
       skipped += answer.skipped ?? 0;
       progress.advance(answer.count);

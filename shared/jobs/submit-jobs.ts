@@ -1,6 +1,7 @@
 import { hasCode, HoldfastError } from '../errors.js';
 import type { Installation, JobDefaults } from '../installation.js';
 import type { Database } from '../postgres/create-database.js';
+import { outcomeUnknown } from '../postgres/outcome-unknown.js';
 import { isPostgresError } from '../postgres/postgres-error.js';
 import type { QueryTarget } from '../postgres/query-target.js';
 import { assignJobs } from './assign-jobs.js';
@@ -100,6 +101,11 @@ async function assignOrInsert(installation: Installation, jobs: readonly NewJob[
   }
 }
 
+/** Somebody's open transaction has submitted the same key, or holds a parent: nobody else's submit may wait for a connection because of it. */
+const MOST_LOCK_WAIT_MS = 1_000;
+const MOST_LOCK_TRIES = 2;
+const LOCK_NOT_AVAILABLE = '55P03';
+
 /** A transaction that was rolled back for somebody else's lock stored nothing: it is simply done again. */
 async function insertInTransaction(
   db: Database,
@@ -108,10 +114,12 @@ async function insertInTransaction(
 ): Promise<InsertedOrExisting[]> {
   for (let tries = 1; ; tries++) {
     try {
-      return await db.transaction((tx) => insertWithEdges(tx, jobs, settings));
+      const limits = { mostLockWaitMs: MOST_LOCK_WAIT_MS };
+      return await db.transaction((tx) => insertWithEdges(tx, jobs, settings), limits);
     } catch (error) {
       if (!isWorthAnotherTry(error)) throw error;
-      if (tries === MOST_TRIES)
+      const isHeld = isPostgresError(error, 'lock_conflict') && error.sqlState === LOCK_NOT_AVAILABLE;
+      if (tries >= (isHeld ? MOST_LOCK_TRIES : MOST_TRIES))
         throw new HoldfastError('busy', 'other submits hold the same jobs; try again', { cause: error });
     }
   }
@@ -180,15 +188,9 @@ async function insertWithKey(
 /** An INSERT without a key whose COMMIT is unknown is never repeated by us: the caller must know. */
 function describeFailure(error: unknown): unknown {
   if (!isPostgresError(error, 'unavailable')) return error;
-  return error.wasSent
-    ? new HoldfastError(
-        'outcome_unknown',
-        'the connection to PostgreSQL broke during the submit: the job may or may not be stored',
-        { cause: error },
-      )
-    : new HoldfastError(
-        'postgres_unavailable',
-        'PostgreSQL is not reachable; nothing was stored. Try again',
-        { cause: error },
-      );
+  const what = 'PostgreSQL is not reachable; nothing was stored. Try again';
+  return (
+    outcomeUnknown(error, 'the job may or may not be stored') ??
+    new HoldfastError('postgres_unavailable', what, { cause: error })
+  );
 }

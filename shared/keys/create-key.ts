@@ -1,5 +1,6 @@
 import { HoldfastError } from '../errors.js';
 import type { Installation } from '../installation.js';
+import { outcomeUnknown } from '../postgres/outcome-unknown.js';
 import { isPostgresError } from '../postgres/postgres-error.js';
 import { KEY_COLUMNS, type ApiKey, type Role } from './api-key.js';
 import { hashSecret, makeSecret } from './secret.js';
@@ -25,7 +26,8 @@ export interface CreatedKey {
  * Creates an API key. Every API process knows it at once; one that was open because there was no key asks for keys within
  * five seconds.
  *
- * @throws HoldfastError `key_exists`, `validation_failed` when it would have expired already; PostgresError
+ * @throws HoldfastError `key_exists`, `validation_failed` when it would have expired already, `outcome_unknown`;
+ * PostgresError
  */
 export async function createKey(
   { db, events }: Pick<Installation, 'db' | 'events'>,
@@ -34,7 +36,8 @@ export async function createKey(
   const { secret, prefix } = makeSecret();
   const values = [name, role, prefix, hashSecret(secret), expiresAt ?? null];
   const { rows } = await db.query<ApiKey>(CREATE_KEY, values).catch((error: unknown) => {
-    throw explain(name, error);
+    const what = `the key "${name}" may exist, and nobody has its secret: revoke it, then create it again`;
+    throw outcomeUnknown(error, what) ?? explain(name, error);
   });
   const key = rows[0] as ApiKey;
   events.emit('keyCreated', { id: key.id, name, role });

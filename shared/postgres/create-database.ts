@@ -18,6 +18,11 @@ export interface DatabaseOptions {
   readonly applicationName?: string;
 }
 
+export interface TransactionOptions {
+  /** How long its statements wait for a lock, in milliseconds. Default: as the session does. */
+  readonly mostLockWaitMs?: number;
+}
+
 /** A pool of connections to PostgreSQL. Every statement that fails throws a PostgresError. */
 export interface Database extends OwnTarget {
   query<Row = Record<string, unknown>>(
@@ -25,7 +30,7 @@ export interface Database extends OwnTarget {
     values?: unknown[],
   ): Promise<{ rows: Row[]; rowCount: number | null }>;
   /** Runs `work` between BEGIN and COMMIT; rolls back when it throws. */
-  transaction<T>(work: (tx: OwnTarget) => Promise<T>): Promise<T>;
+  transaction<T>(work: (tx: OwnTarget) => Promise<T>, options?: TransactionOptions): Promise<T>;
   /** A connection of its own, outside the pool, for LISTEN. The signal ends it at once, whatever it does. */
   connectDirectly(signal: AbortSignal): Promise<pg.Client>;
   /** For a thread that makes its own connection. */
@@ -69,7 +74,12 @@ function connectionConfig(options: DatabaseOptions): pg.ClientConfig {
 }
 
 /** A host that vanishes in the middle of a transaction must not hold its locks until TCP gives up, hours later. */
-const BEGIN = { text: `BEGIN; SET LOCAL idle_in_transaction_session_timeout = '1min'` };
+const BEGIN = `BEGIN; SET LOCAL idle_in_transaction_session_timeout = '1min'`;
+
+const begin = ({ mostLockWaitMs }: TransactionOptions) => ({
+  text:
+    mostLockWaitMs === undefined ? BEGIN : `${BEGIN}; SET LOCAL lock_timeout = ${Math.round(mostLockWaitMs)}`,
+});
 const COMMIT = { text: 'COMMIT' };
 const ROLLBACK = { text: 'ROLLBACK' };
 
@@ -102,10 +112,10 @@ export function createDatabase(options: DatabaseOptions): Database {
     schema,
     query: (text, values) => withClient((client) => targetOn(client, true).query(text, values)),
     queryArrays: (text, values) => withClient((client) => targetOn(client, true).queryArrays(text, values)),
-    transaction: (work) =>
+    transaction: (work, limits = {}) =>
       withClient(async (client) => {
         // Whatever breaks before COMMIT is sent has stored nothing.
-        await run(client, BEGIN, false);
+        await run(client, begin(limits), false);
         try {
           const result = await work(targetOn(client, false));
           await run(client, COMMIT);

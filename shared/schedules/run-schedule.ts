@@ -1,5 +1,6 @@
 import type { Installation } from '../installation.js';
 import { dispatchJobs, type DispatchableJob } from '../jobs/dispatch-jobs.js';
+import { outcomeUnknown } from '../postgres/outcome-unknown.js';
 import { explainBusy, noSuchSchedule } from './schedule-errors.js';
 import { beginWriting } from './store-schedule.js';
 
@@ -20,7 +21,7 @@ interface RunJob extends DispatchableJob {
  * Submits a schedule's job now, besides its fire times: also when it is disabled or its last job still runs.
  *
  * @returns the job's id
- * @throws HoldfastError `not_found`, `busy`; PostgresError
+ * @throws HoldfastError `not_found`, `busy`, `outcome_unknown`; PostgresError
  */
 export async function runSchedule(installation: Installation, name: string): Promise<number> {
   const { db, events, jobDefaults } = installation;
@@ -34,7 +35,7 @@ export async function runSchedule(installation: Installation, name: string): Pro
       return ((await tx.query(READ_RUN, [id])).rows as RunJob[])[0] as RunJob;
     })
     .catch((error: unknown) => {
-      throw explainBusy(name, error);
+      throw outcomeUnknown(error, 'the job may or may not be submitted') ?? explainBusy(name, error);
     });
   const { id, queue, jobType, firedAt } = job;
   events.emit('submitted', [{ jobType, queue }]);

@@ -26,6 +26,7 @@ export interface ColumnSummary {
   numeric_count: number;
   distinct: number;
   distinct_is_exact: boolean;
+  /** Empty, too, where the result would be larger than a result may be. */
   top_values: FrequentValue[];
   /** By how much the counts of `top_values` may be too low; 0 says they are exact. */
   top_values_max_undercount: number;

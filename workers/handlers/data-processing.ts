@@ -61,7 +61,11 @@ export interface DataProcessingResult {
 }
 
 /** Reads a CSV of any size as a stream and gives statistics of each column. */
-export function dataProcessingJob(settings: DataProcessingSettings, http: GuardedHttp) {
+export function dataProcessingJob(
+  settings: DataProcessingSettings,
+  http: GuardedHttp,
+  maxResultBytes: number,
+) {
   return defineJob({
     type: 'data_processing',
     payload,
@@ -77,7 +81,7 @@ export function dataProcessingJob(settings: DataProcessingSettings, http: Guarde
         ctx.progress(percent),
       );
       const { table, isTruncated } = await readTable(csv, meter, request, ctx.signal);
-      return {
+      return fitInto(maxResultBytes, {
         source: csv.label,
         rows: table.rows,
         bytes_read: meter.bytes,
@@ -87,9 +91,15 @@ export function dataProcessingJob(settings: DataProcessingSettings, http: Guarde
         first_irregular_row: table.firstIrregularRow,
         columns: table.summaries(),
         duration_ms: Math.round(performance.now() - startedAt),
-      };
+      });
     },
   });
+}
+
+/** A file of very many columns was read to its end: its size must not fail the job. What is left out can be asked for by `columns`. */
+function fitInto(mostBytes: number, result: DataProcessingResult): DataProcessingResult {
+  if (Buffer.byteLength(JSON.stringify(result)) <= mostBytes) return result;
+  return { ...result, columns: result.columns.map((column) => ({ ...column, top_values: [] })) };
 }
 
 async function readTable(

@@ -102,6 +102,14 @@ function checkHost(host: string, allowedHosts: readonly string[] | undefined): v
 function withCredentials(target: URL, headers: Readonly<Record<string, string>>): Record<string, string> {
   const isGiven = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
   if (isGiven || (target.username === '' && target.password === '')) return { ...headers };
-  const pair = `${decodeURIComponent(target.username)}:${decodeURIComponent(target.password)}`;
+  const pair = [target.username, target.password].map(decodeCredential).join(':');
   return { ...headers, authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
+}
+
+function decodeCredential(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new PermanentError('The user or the password in the url is not percent-encoded as it should be.');
+  }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineJob, type JobContext } from '../../shared/jobs/define-job.js';
 import { TransientError } from '../../shared/jobs/job-errors.js';
-import { excerpt } from './excerpt.js';
+import { excerpt, storable } from './excerpt.js';
 import { describeUrl, networkError, type GuardedHttp } from './guarded-http.js';
 import { parseBody, readText, type ResponseHeaders } from './http-body.js';
 import { statusError } from './http-status.js';
@@ -68,7 +68,7 @@ export interface HttpRequestResult {
 }
 
 /** Calls an HTTP endpoint; whether a failure is retried follows from what went wrong. */
-export function httpRequestJob(settings: HttpRequestSettings, http: GuardedHttp) {
+export function httpRequestJob(settings: HttpRequestSettings, http: GuardedHttp, maxResultBytes: number) {
   const maxResponseBytes = settings.maxResponseBytes ?? 1_048_576;
   return defineJob({
     type: 'http_request',
@@ -80,13 +80,24 @@ export function httpRequestJob(settings: HttpRequestSettings, http: GuardedHttp)
       const signal = AbortSignal.any([ctx.signal, timeout]);
       const limitBytes = Math.min(request.max_response_bytes ?? maxResponseBytes, maxResponseBytes);
       try {
-        return await callEndpoint(http, request, ctx, signal, limitBytes);
+        return fitInto(maxResultBytes, await callEndpoint(http, request, ctx, signal, limitBytes));
       } catch (error) {
         if (timeout.aborted && !ctx.signal.aborted) throw timeoutError(request);
         throw networkError(error, target(request), signal);
       }
     },
   });
+}
+
+/** The request had its effect: what came back must not fail the job for its size. A body that is cut is the text it came as. */
+function fitInto(mostBytes: number, result: HttpRequestResult): HttpRequestResult {
+  const bytesOf = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
+  if (bytesOf(result) <= mostBytes) return result;
+  let text = typeof result.body === 'string' ? result.body : JSON.stringify(result.body);
+  const room = mostBytes - bytesOf({ ...result, body: '', truncated: true });
+  for (let bytes = bytesOf(text); bytes > room && text !== ''; bytes = bytesOf(text))
+    text = storable(text.slice(0, Math.floor(text.length * Math.min(room / bytes, 0.99))));
+  return { ...result, body: text, truncated: true };
 }
 
 async function callEndpoint(

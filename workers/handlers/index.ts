@@ -1,4 +1,5 @@
 import type { AnyJobDefinition } from '../../shared/jobs/define-job.js';
+import { DEFAULT_MOST_BYTES } from '../../shared/jobs/storable-json.js';
 import { dataProcessingJob, type DataProcessingSettings } from './data-processing.js';
 import { emailNotificationJob } from './email-notification.js';
 import { createGuardedHttp } from './guarded-http.js';
@@ -15,6 +16,8 @@ export interface BuiltInJobSettings {
   readonly http?: HttpRequestSettings | undefined;
   /** Where `http_request` and `data_processing` may go. */
   readonly network?: NetworkPolicy | undefined;
+  /** The largest result, in bytes of JSON: what is larger is cut, and says so. Default 1,048,576 (1 MiB). */
+  readonly maxResultBytes?: number | undefined;
 }
 
 /** The jobs every worker can run, and the way to close the connections they share once the worker has drained. */
@@ -27,11 +30,12 @@ export interface BuiltInJobs {
 export function builtInJobs(settings: BuiltInJobSettings = {}): BuiltInJobs {
   const http = createGuardedHttp(settings.network);
   const smtp = createSmtpSender(settings.email ?? {});
+  const { maxResultBytes = DEFAULT_MOST_BYTES } = settings;
   return {
     jobs: [
       emailNotificationJob(settings.email?.from, smtp),
-      dataProcessingJob(settings.data ?? {}, http),
-      httpRequestJob(settings.http ?? {}, http),
+      dataProcessingJob(settings.data ?? {}, http, maxResultBytes),
+      httpRequestJob(settings.http ?? {}, http, maxResultBytes),
     ],
     async close() {
       await Promise.all([smtp.close(), http.close()]);

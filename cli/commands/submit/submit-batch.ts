@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import type { ApiClient } from '../../client/api-client.js';
 import { ApiError } from '../../client/api-error.js';
 import type { ClientOptions } from '../../client/client-options.js';
@@ -27,7 +28,7 @@ type Job = Readonly<Record<string, unknown>>;
 export async function submitBatch(options: BatchOptions, defaults: Job): Promise<void> {
   const { batch, json } = options;
   const format = chooseFormat(batch, options.format);
-  const total = batch === '-' ? undefined : await countLines(batch, format, options);
+  const total = (await canBeReadTwice(batch)) ? await countLines(batch, format, options) : undefined;
   await withClient(options, async (client) => {
     const progress = await showProgress('Submit', total ?? 0);
     const ids: number[] = [];
@@ -45,6 +46,15 @@ export async function submitBatch(options: BatchOptions, defaults: Job): Promise
       ids.length === 0 ? 'no jobs in it' : `${countOf(ids.length, 'job')} submitted: ${first} to ${last}`,
     );
   });
+}
+
+/** What comes through a pipe can not. Whether there is such a file is found out when it is read. */
+async function canBeReadTwice(batch: string): Promise<boolean> {
+  if (batch === '-') return false;
+  return stat(batch).then(
+    (found) => found.isFile(),
+    () => true,
+  );
 }
 
 async function countLines(file: string, format: BatchFormat, options: BatchOptions): Promise<number> {

@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { createJobFollower } from '../../../api/job-follower.js';
 import type { AnyJobDefinition } from '../../../shared/jobs/define-job.js';
 import { createWorker, type Worker } from '../../../workers/create-worker.js';
 import { eventually } from '../../support/eventually.js';
+import { withQuery } from '../../support/spied-queries.js';
 import { actJob, HeldRuns } from '../../support/test-jobs.js';
 import { readEvents, type EventReader } from './event-reader.js';
 import { startApi, startTestApi, type TestApi } from './test-api.js';
@@ -122,6 +124,49 @@ test('is 404 for no job, and 400 for an id that was never sent', async () => {
   });
 });
 
+test('a result larger than what may wait unread is told, in one piece', async () => {
+  const result = 'x'.repeat(1_048_400);
+  const id = await submit('large');
+  await work(actJob('large', () => result));
+  await eventually('it ends', async () => (await api.get(`/api/jobs/${id}`)).body.job.status === 'completed');
+  const all = await (await follow(id)).rest();
+  expect(all.at(-1)?.data).toMatchObject({ status: 'completed', result });
+});
+
+test('a client that leaves before its stream is open is not followed', async () => {
+  let looks = 0;
+  let letGo = (): void => undefined;
+  const stalled = new Promise<void>((resolve) => (letGo = resolve));
+  let isAsked = (): void => undefined;
+  const asked = new Promise<void>((resolve) => (isAsked = resolve));
+  const db = withQuery(api.installation.db, async (run, text, values) => {
+    const isLook = text.includes('THEN result END AS result') && (values?.[0] as number[]).includes(id);
+    if (isLook && ++looks === 1) {
+      isAsked();
+      await stalled;
+    }
+    return run(text, values);
+  });
+  const other = await startApi({ ...api.installation, db });
+  const id = await submit('nobody');
+  const left = new AbortController();
+  const asking = fetch(`${other.url}/api/jobs/${id}/events`, { signal: left.signal }).catch(() => undefined);
+  await asked;
+  left.abort();
+  await asking;
+  // So that the server has heard of it.
+  for (let n = 0; n < 3; n++) await other.get('/health');
+  letGo();
+  // Somebody else is followed: each round looks for all who are.
+  const reader = await readEvents(`${other.url}/api/jobs/${await submit('nobody')}/events`);
+  readers.push(reader);
+  await reader.next();
+  const before = looks;
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  expect(looks).toBe(before);
+  await other.stop();
+});
+
 test('a server that closes ends its streams, so that clients go elsewhere', async () => {
   const other = await startApi(api.installation);
   const id = await submit('nobody');
@@ -140,4 +185,12 @@ test('a hundred listeners of twenty jobs are all told', async () => {
   for (const reader of all) {
     expect((await reader.rest()).map(({ data }) => data.status)).toEqual(['cancelled']);
   }
+});
+
+test('who asks to be told when the server has closed is ended at once', async () => {
+  const follower = createJobFollower(api.installation);
+  await follower.close();
+  let isEnded = false;
+  follower.follow(1, { look: () => undefined, end: () => (isEnded = true) });
+  expect([isEnded, follower.count]).toEqual([true, 0]);
 });

@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -135,6 +137,15 @@ test('a line that the API refuses is named; what was submitted before it stays, 
   const rest = await api.run(HTTP, `submit --batch ${path} --from-line 1001`);
   expect(rest).toMatchObject({ code: 0, stdout: expect.stringMatching(/^200 jobs submitted/) });
   expect(await count()).toBe(1_200);
+});
+
+test('a batch that comes through a pipe is read once', async () => {
+  const pipe = join(emptyFolder(), 'jobs.jsonl');
+  execFileSync('mkfifo', [pipe]);
+  const written = writeFile(pipe, jobLines(3).join('\n'));
+  const { code, stdout } = await api.run(HTTP, `submit --batch ${pipe}`);
+  await written;
+  expect([code, stdout]).toEqual([0, expect.stringContaining('3 jobs submitted')]);
 });
 
 test('a batch with an idempotency key may be repeated as a whole', async () => {

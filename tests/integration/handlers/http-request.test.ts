@@ -46,6 +46,22 @@ describe('a request', () => {
     expect(server.requests[0]?.headers['content-type']).toBe('application/json');
   });
 
+  test('whose answer is larger than a result may be gives as much of it as fits', async () => {
+    // Each of its quotes takes two bytes more in a result.
+    const body = JSON.stringify({ text: '"'.repeat(100_000) });
+    server.routes['/large'] = reply(200, { 'content-type': 'application/json' }, body);
+    const settings = { network: { allowPrivateNetworks: true }, maxResultBytes: 50_000 };
+    const result = await call({ url: `${server.url}/large` }, settings);
+    expect(result.truncated).toBe(true);
+    expect(Buffer.byteLength(JSON.stringify(result))).toBeLessThanOrEqual(50_000);
+    expect(Buffer.byteLength(JSON.stringify(result))).toBeGreaterThan(40_000);
+  });
+
+  test('with a user that is not percent-encoded fails for good', async () => {
+    const failed = failureOf(call({ url: server.url.replace('http://', 'http://a%zz:b@') }));
+    expect(await failed).toBeInstanceOf(PermanentError);
+  });
+
   test('sends a text as it is, and gives a text in its own encoding', async () => {
     server.routes['/text'] = (_request, response) =>
       response

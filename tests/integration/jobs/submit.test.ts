@@ -99,6 +99,27 @@ describe('single submits at the same time', () => {
   });
 });
 
+describe('a key that somebody’s open transaction has submitted', () => {
+  test('is refused as busy soon, and keeps no connection from others', async () => {
+    const small = await openInstallation({
+      postgres: { connectionString: db.connectionString, poolSize: 2 },
+    });
+    try {
+      await db.installation.db.transaction(async (tx) => {
+        await submitJobsIn(tx, [job({ uniqueKey: 'k' })]);
+        const keyed = Array.from({ length: 3 }, () => submitJobs(small, [job({ uniqueKey: 'k' })]));
+        const answers = Promise.allSettled(keyed);
+        expect(await submitJobs(small, [job()])).toHaveLength(1);
+        for (const answer of await answers)
+          expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'busy' } });
+      });
+      expect(await submitJobs(small, [job({ uniqueKey: 'k' })])).toMatchObject([{ isExisting: true }]);
+    } finally {
+      await small.close();
+    }
+  }, 30_000);
+});
+
 describe('many jobs in one submit', () => {
   test('are all stored, in order, or none is', async () => {
     const jobs = await submitJobs(

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { KeyRing } from '../../../../api/auth/key-ring.js';
 import { createKey } from '../../../../shared/keys/create-key.js';
+import { revokeKey } from '../../../../shared/keys/revoke-key.js';
 import { eventually } from '../../../support/eventually.js';
+import { withQuery } from '../../../support/spied-queries.js';
 import { startTestApi, type TestApi } from '../test-api.js';
 import { bearer, expire } from './test-keys.js';
 
@@ -139,6 +142,21 @@ test('what was revoked behind the process’s back is refused within seconds', a
   const since = Date.now();
   await eventually('it is refused', async () => (await api.get('/api/jobs', bearer(secret))).status === 401);
   expect(Date.now() - since).toBeLessThan(10_000);
+});
+
+test('a key that is revoked while it is looked up is not known afterwards', async () => {
+  const { key, secret } = (await create({ name: 'raced', role: 'viewer' })).body;
+  let isRevoked = false;
+  const db = withQuery(api.installation.db, async (run, text, values) => {
+    const answer = await run(text, values);
+    if (!text.includes('api_keys') || isRevoked) return answer;
+    isRevoked = true;
+    await revokeKey(api.installation, key.id);
+    return answer;
+  });
+  const ring = new KeyRing({ ...api.installation, db });
+  await expect(Promise.resolve(ring.identify(secret))).rejects.toMatchObject({ code: 'unauthenticated' });
+  await ring.close();
 });
 
 test('a key ends at its time, also one that is known by heart', async () => {
