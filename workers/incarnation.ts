@@ -1,3 +1,4 @@
+import { messageOf } from '../shared/errors.js';
 import { composeServices, type Service } from '../shared/lifecycle/service.js';
 import type { Installation } from '../shared/installation.js';
 import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
@@ -111,7 +112,7 @@ export class Incarnation implements Service {
       // Registering counts as the first beat: no job waits for the heartbeat's thread to load.
       await this.consumers.start();
       await this.upkeep.start();
-      for (const queue of queues) await takeBackSetAside(this.installation, queue, jobTypes);
+      for (const queue of queues) await this.takeBack(queue, jobTypes);
     } catch (error) {
       await this.stop();
       throw error;
@@ -148,6 +149,14 @@ export class Incarnation implements Service {
     this.settler.abandon();
     await Promise.all([this.consumers.stop(), this.upkeep.stop()]);
     await this.whenDrained(this.settings.abortGraceMs + 1_000);
+  }
+
+  /** Jobs that waited for a worker like this one. The coordinator does so, too, every half minute: no reason not to start. */
+  private async takeBack(queue: string, jobTypes: readonly string[]): Promise<void> {
+    await takeBackSetAside(this.installation, queue, jobTypes).catch((error: unknown) => {
+      const fields = { queue, error: messageOf(error) };
+      this.installation.logger.warn('jobs that were set aside could not be taken back at once', fields);
+    });
   }
 
   private createConsumers(): Service {

@@ -2,7 +2,7 @@ import type { Database } from '../postgres/create-database.js';
 
 export interface Leadership {
   readonly term: number;
-  /** False when the lease had lain free for so long that PostgreSQL may have been away. */
+  /** False when the lease had lain free for so long that PostgreSQL may have been away. It may have been also when this is true. */
   readonly isSeamless: boolean;
   /** When it was taken or renewed, by the database's clock, as PostgreSQL writes it. */
   readonly renewedAt: string;

@@ -4,6 +4,7 @@ import { lockTimeout } from '../postgres/lock-timeout.js';
 import { changeMany, type BulkChange, type BulkOptions } from './change-many.js';
 import { findChosenUnfinished } from './find-chosen.js';
 import { choiceValues, matchesChoice, type JobChoice } from './job-choice.js';
+import { RAN_FOR_MS } from './ran-for.js';
 import { RELEASED_BY_CALLER, releaseDependents } from './release-dependents.js';
 
 export const CANCELLABLE = ['pending', 'running'] as const;
@@ -36,7 +37,7 @@ const CANCEL_MANY = `
     RETURNING id, job_type, queue, has_dependents
   ), history AS (
     INSERT INTO job_executions (job_id, attempt, worker_id, status, started_at, finished_at, duration_ms, error_class, error_message)
-    SELECT id, attempt, worker_id, 'cancelled', started_at, now(), EXTRACT(epoch FROM now() - started_at) * 1000, 'cancelled',
+    SELECT id, attempt, worker_id, 'cancelled', started_at, now(), ${RAN_FOR_MS}, 'cancelled',
            COALESCE($8, 'cancelled')
       FROM candidate WHERE status = 'running'
     ON CONFLICT DO NOTHING

@@ -1,4 +1,5 @@
 import { fingerprint } from './dead-letter-jobs.js';
+import { RAN_FOR_MS } from './ran-for.js';
 import type { RetryPolicy } from './retry-policy.js';
 
 /**
@@ -33,10 +34,10 @@ export const END_BLOCKED = `
     RETURNING id, attempt, started_at
   ), history AS (
     INSERT INTO job_executions (job_id, attempt, worker_id, status, started_at, duration_ms, error_class, error_message)
-    SELECT id, attempt, $1, 'timed_out'::execution_status, started_at, date_part('epoch', now() - started_at) * 1000,
+    SELECT id, attempt, $1, 'timed_out'::execution_status, started_at, ${RAN_FOR_MS},
            error_class, error_message FROM timed_out
     UNION ALL
-    SELECT id, attempt, $1, 'released', started_at, date_part('epoch', now() - started_at) * 1000, NULL,
+    SELECT id, attempt, $1, 'released', started_at, ${RAN_FOR_MS}, NULL,
            format('its process was ended: job %s blocked the event loop beyond its timeout', $2) FROM released
     ON CONFLICT DO NOTHING
   ), letters AS (

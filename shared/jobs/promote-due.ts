@@ -12,8 +12,14 @@ export interface Promotion {
   readonly cursor: PromoteCursor;
   /** How many jobs were dispatched. */
   readonly count: number;
-  /** Until the next job is due, by the database's clock; negative when it is due since. Null: none is scheduled. */
+  /** Until the next job is due, by the database's clock; negative when it is due since. Null: none is within a second. */
   readonly nextInMs: number | null;
+}
+
+/** Jobs that were dispatched a moment ago, each for a time. */
+export interface PushedJobs {
+  has(id: number, scheduledAt: string): boolean;
+  add(id: number, scheduledAt: string): void;
 }
 
 interface DueJob extends DispatchableJob {
@@ -48,21 +54,22 @@ const READ_DUE = `
      ORDER BY scheduled_at, id LIMIT ${PAGE}
   ), next AS MATERIALIZED (
     SELECT date_part('epoch', scheduled_at - clock_timestamp()) * 1000 AS in_ms FROM jobs
-     WHERE ${WAITS_FOR_ITS_TIME} AND scheduled_at > now() ORDER BY scheduled_at, id LIMIT 1
+     WHERE ${WAITS_FOR_ITS_TIME} AND scheduled_at > now() AND scheduled_at <= now() + interval '1 second'
+     ORDER BY scheduled_at, id LIMIT 1
   )
   SELECT now()::text AS "readAt", (SELECT in_ms FROM next) AS "nextInMs", due.*, due.scheduled_at::text AS "scheduledAt"
     FROM (VALUES (1)) AS always LEFT JOIN due ON true ORDER BY due.scheduled_at, due.id`;
 
 /**
  * Dispatches the jobs that became due after the cursor, or up to `lookBackMs` before it. No write marks them: the cursor moves
- * on. Jobs in `alreadyPushed` (id to scheduledAt) are left out, and what is pushed is added to it.
+ * on. Jobs in `alreadyPushed` are left out, and what is pushed is added to it.
  *
  * @throws PostgresError
  */
 export async function promoteDue(
   installation: Installation,
   from: PromoteCursor,
-  alreadyPushed: Map<number, string>,
+  alreadyPushed: PushedJobs,
   lookBackMs = 0,
 ): Promise<Promotion> {
   let page = await readPage(installation, from, lookBackMs);
@@ -91,10 +98,10 @@ async function readPage(
 async function push(
   installation: Installation,
   jobs: readonly DueJob[],
-  alreadyPushed: Map<number, string>,
+  alreadyPushed: PushedJobs,
 ): Promise<number> {
-  const fresh = jobs.filter((job) => alreadyPushed.get(job.id) !== job.scheduledAt);
-  for (const job of fresh) alreadyPushed.set(job.id, job.scheduledAt);
+  const fresh = jobs.filter(({ id, scheduledAt }) => !alreadyPushed.has(id, scheduledAt));
+  for (const { id, scheduledAt } of fresh) alreadyPushed.add(id, scheduledAt);
   await dispatchJobs(installation, fresh);
   return fresh.length;
 }

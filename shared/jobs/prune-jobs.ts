@@ -1,4 +1,5 @@
 import type { Installation } from '../installation.js';
+import type { Database } from '../postgres/create-database.js';
 
 interface PrunedPage {
   readonly lastId: number | null;
@@ -27,7 +28,7 @@ const PRUNE_PAGE = `
     DELETE FROM jobs WHERE id = ANY (ARRAY(SELECT id FROM doomed)) RETURNING 1
   )
   SELECT (SELECT max(id) FROM page) AS "lastId", (SELECT count(*) FROM deleted) AS deleted,
-         COALESCE((SELECT bool_or(created_at > now() - $3 * interval '1 millisecond') FROM page), true) AS "isAtYoungJobs"`;
+         COALESCE((SELECT bool_and(created_at > now() - $3 * interval '1 millisecond') FROM page), true) AS "isAtYoungJobs"`;
 
 /**
  * Deletes one page of jobs that finished longer than `retentionMs` ago, and their history with them.
@@ -44,4 +45,12 @@ export async function prunePage(
   const { lastId, deleted, isAtYoungJobs } = rows[0] as PrunedPage;
   if (deleted > 0) installation.events.emit('pruned', { jobs: deleted });
   return { nextAfterId: lastId === null || isAtYoungJobs ? null : lastId, deleted };
+}
+
+/** The next id there is, or null. @throws PostgresError */
+export async function findJobAfter(db: Database, afterId: number): Promise<number | null> {
+  const { rows } = await db.query<{ id: number }>('SELECT id FROM jobs WHERE id > $1 ORDER BY id LIMIT 1', [
+    afterId,
+  ]);
+  return rows[0]?.id ?? null;
 }

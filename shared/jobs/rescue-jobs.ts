@@ -4,6 +4,8 @@ import type { Database } from '../postgres/create-database.js';
 import { dispatchJobs, type DispatchableJob } from './dispatch-jobs.js';
 import { POISON_FINGERPRINT } from './dead-letter-jobs.js';
 import { LOSSES_AS_SUSPECT, SUSPECT_AFTER_LOSSES } from './job-state.js';
+import { actApart } from './act-apart.js';
+import { RAN_FOR_MS } from './ran-for.js';
 import { releaseDependents } from './release-dependents.js';
 
 interface OrphanedBatch {
@@ -42,7 +44,7 @@ const RESCUE_JOBS = `
     RETURNING j.*, o.is_poison
   ), history AS (
     INSERT INTO job_executions (job_id, attempt, worker_id, status, started_at, duration_ms, error_class, error_message)
-    SELECT id, attempt, $1, 'lost', started_at, date_part('epoch', now() - started_at) * 1000, 'lost', $4 FROM rescued
+    SELECT id, attempt, $1, 'lost', started_at, ${RAN_FOR_MS}, 'lost', $4 FROM rescued
     ON CONFLICT DO NOTHING
   ), letters AS (
     INSERT INTO dead_letter_jobs (job_id, queue, job_type, payload, error_message, error_class, fingerprint, attempts, reason)
@@ -109,7 +111,14 @@ export async function rescueClaimed(
 ): Promise<number> {
   const { db, events } = installation;
   const poisonAt = SUSPECT_AFTER_LOSSES + LOSSES_AS_SUSPECT;
-  const rescued = await rescueRows(db, [workerId, jobIds, poisonAt, message]);
+  const rescue = (ids: readonly number[]) => rescueRows(db, [workerId, ids, poisonAt, message]);
+  const rescued = await actApart(jobIds, rescue, (jobId, error) => {
+    const fields = { workerId, jobId, error: messageOf(error) };
+    installation.logger.error(
+      'PostgreSQL refuses to have the job of a dead worker made ready; trying again',
+      fields,
+    );
+  });
   if (rescued.length === 0) return 0;
   events.emit('rescued', { workerId, jobIds: rescued.map(({ id }) => id) });
   await dispatchJobs(

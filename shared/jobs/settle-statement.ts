@@ -58,6 +58,9 @@ const summarize = (parents: string, ready: string) => `
 export const SUMMARY_OF_FINISHED = summarize('has_dependents', 'false');
 export const SUMMARY_OF_PENDING = summarize('false', 'is_ready');
 
+/** What an int holds. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /** What FAILURE_HISTORY reads. */
 export const errorParts = ({ message, errorClass, stack }: AttemptError) => ({
   message,
@@ -115,7 +118,9 @@ export async function runSettle(
     throw new RangeError(`${outcomes.length} outcomes are too much for one statement`);
   const ids = toNumberArray(outcomes.map(({ job }) => job.id));
   const attempts = toNumberArray(outcomes.map(({ job }) => job.attempt));
-  const durations = toNumberArray(outcomes.map(({ durationMs }) => Math.round(durationMs)));
+  const durations = toNumberArray(
+    outcomes.map(({ durationMs }) => Math.min(Math.round(durationMs), LONGEST_MS)),
+  );
   const { rows } = await target.query(statement, [ids, workerId, attempts, durations, details, ...extra]);
   const { count, keys, parentIds, readyIds } = rows[0] as Summary;
   if (count === outcomes.length) return { settled: outcomes, parentIds, readyIds };

@@ -24,6 +24,7 @@ interface ScriptCommands {
     ...args: (string | number)[]
   ): Promise<[count: number, ids: string, isKnown: 0 | 1]>;
   holdfastDrain(base: string, workerId: string, then: 'forget' | 'keep'): Promise<string[]>;
+  holdfastDropFront(list: string, ...entries: string[]): Promise<number>;
   holdfastTakeOffer(base: string, count: number, channels: string): Promise<string | null>;
   holdfastAssign(
     base: string,

@@ -56,16 +56,14 @@ export const readProcessing = (lanes: Lanes, queue: string, workerId: string): P
 export const readHandoff = async (lanes: Lanes, queue: string): Promise<number[]> =>
   toIds(await lanes.connection.lrange(lanes.keys(queue).handoff, 0, -1));
 
-/** Drops entries that no worker could claim. */
+/** Drops what no worker could claim from the front of a lane, as far as it is still there; the next entry first. */
 export async function dropFromLane(
   lanes: Lanes,
   queue: string,
   priority: number,
   entries: readonly string[],
 ): Promise<void> {
-  const pipeline = lanes.connection.pipeline();
-  for (const entry of entries) pipeline.lrem(lanes.keys(queue).lane(priority), -1, entry);
-  await pipeline.exec();
+  await lanes.connection.holdfastDropFront(lanes.keys(queue).lane(priority), ...entries);
 }
 
 /** `unknown`: Redis forgot the queue, or it is new. `partly`: somebody fills it, or did not finish. */

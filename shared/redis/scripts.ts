@@ -55,6 +55,18 @@ return redis.call('LLEN', base .. ':offers')
 `;
 
 /**
+ * Drops entries from the front of a list, ARGV, as long as it has them there, the next one first: what has left it since somebody looked must not
+ * be searched for through all of it. Returns how many there were.
+ */
+const DROP_FRONT = `
+for at, entry in ipairs(ARGV) do
+  if redis.call('LINDEX', KEYS[1], -1) ~= entry then return at - 1 end
+  redis.call('RPOP', KEYS[1])
+end
+return #ARGV
+`;
+
+/**
  * Ids leave a processing list in the order in which they came, so that trimming it is enough: one LREM for each id would be
  * as many commands to carry out and to write to the append-only file. False, and nothing is done, when the list is not as its
  * worker knows it: its oldest id is another one, or the last of those to be forgotten is.
@@ -172,6 +184,7 @@ export const SCRIPTS = {
   holdfastPush: { lua: PUSH, numberOfKeys: 1 },
   holdfastTake: { lua: TAKE, numberOfKeys: 1 },
   holdfastDrain: { lua: DRAIN, numberOfKeys: 1 },
+  holdfastDropFront: { lua: DROP_FRONT, numberOfKeys: 1 },
   holdfastTakeOffer: { lua: TAKE_OFFER, numberOfKeys: 1 },
   holdfastAssign: { lua: ASSIGN, numberOfKeys: 1 },
   holdfastCount: { lua: COUNT, numberOfKeys: 1 },

@@ -87,9 +87,10 @@ async function fireOneByOne(
   return { count: most };
 }
 
-/** A constraint or a trigger that somebody put on `jobs`. Ids that were given to rows by hand are got past by trying again. */
+/** A constraint or a trigger that somebody put on `jobs`, which may wait for a lock. Ids that were given to rows by hand are got past by trying again. */
 const isRefusal = (error: unknown): boolean =>
-  isPostgresError(error, 'constraint', 'bad_value', 'other') && error.constraint !== 'jobs_pkey';
+  isPostgresError(error, 'constraint', 'bad_value', 'other', 'lock_conflict') &&
+  error.constraint !== 'jobs_pkey';
 
 /** A row that somebody holds is noted another time: all other schedules would wait. */
 const NOTE_REFUSAL = `

@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto';
 import type { Installation } from '../installation.js';
 import type { Database } from '../postgres/create-database.js';
 import { packageVersion } from '../package-root.js';
+import { messageOf } from '../errors.js';
+import { actApart } from '../jobs/act-apart.js';
 import { dispatchJobs, type DispatchableJob } from '../jobs/dispatch-jobs.js';
 
 export interface WorkerDescription {
@@ -59,10 +61,13 @@ export interface TrustedTime {
  */
 const DECLARE_DEAD = `
   UPDATE workers SET dead_at = now()
-   WHERE dead_at IS NULL AND stopped_at IS NULL
+   WHERE id = ANY (ARRAY(
+    SELECT id FROM workers
+     WHERE dead_at IS NULL AND stopped_at IS NULL
      AND $1::timestamptz <= $2::timestamptz - dead_after_ms * interval '1 millisecond'
      AND last_seen_at < $2::timestamptz - dead_after_ms * interval '1 millisecond'
      AND ($3::text IS NULL OR EXISTS (SELECT 1 FROM coordinator_lease WHERE holder = $3 AND expires_at > now()))
+     FOR NO KEY UPDATE SKIP LOCKED))
   RETURNING id`;
 
 export async function declareDeadWorkers(
@@ -127,28 +132,52 @@ export async function readOfOtherTypes(
   return rows.map(({ id }) => id);
 }
 
+/** The moment before which a row must have been set aside: others may do so, while we take back. */
+const READ_NOW = 'SELECT now()::text AS now';
+
+const FIND_SET_ASIDE = `
+  SELECT id FROM jobs WHERE set_aside_at <= $3::timestamptz AND job_type = ANY ($2::text[]) AND queue = $1 AND id <> ALL ($4::bigint[])
+   ORDER BY job_type, id LIMIT 1000`;
+
 /** Also lowers the watermark, since the jobs come back with the age they have. */
 const TAKE_BACK = `
   WITH back AS (
     UPDATE jobs SET set_aside_at = NULL, updated_at = now()
-     WHERE id = ANY (ARRAY(SELECT id FROM jobs WHERE set_aside_at IS NOT NULL AND job_type = ANY ($2::text[]) AND queue = $1
-                            ORDER BY job_type, id LIMIT 1000 FOR UPDATE SKIP LOCKED))
+     WHERE id = ANY (ARRAY(SELECT id FROM jobs WHERE id = ANY ($1::bigint[]) AND set_aside_at IS NOT NULL
+                            ORDER BY id FOR UPDATE SKIP LOCKED))
     RETURNING id, queue, priority, lost_count AS "lostCount", ready_at
   ), lowered AS (
     UPDATE coordinator_lease SET ready_watermark = LEAST(ready_watermark, (SELECT min(ready_at) FROM back))
      WHERE EXISTS (SELECT 1 FROM back)
   )
-  SELECT * FROM back`;
+  SELECT * FROM back ORDER BY ready_at, id`;
 
-/** Dispatches jobs that were set aside, now that somebody handles their type. */
+/**
+ * Dispatches jobs that were set aside, now that somebody handles their type. Those that somebody's transaction holds, or a trigger of
+ * theirs refuses, are for the next time.
+ *
+ * @throws PostgresError
+ */
 export async function takeBackSetAside(
-  installation: Installation,
+  { db, logger, ...rest }: Installation,
   queue: string,
   jobTypes: readonly string[],
 ): Promise<void> {
+  const left = new Set<number>();
+  const takeBack = async (ids: readonly number[]) => (await db.query<DispatchableJob>(TAKE_BACK, [ids])).rows;
+  const tell = (jobId: number, error: unknown) =>
+    logger.warn('a job that was set aside could not be taken back; trying again', {
+      jobId,
+      error: messageOf(error),
+    });
+  const since = (await db.query<{ now: string }>(READ_NOW)).rows[0]?.now;
   for (;;) {
-    const { rows } = await installation.db.query<DispatchableJob>(TAKE_BACK, [queue, jobTypes]);
-    await dispatchJobs(installation, rows, 'front');
+    const { rows } = await db.query<{ id: number }>(FIND_SET_ASIDE, [queue, jobTypes, since, [...left]]);
     if (rows.length === 0) return;
+    const ids = rows.map(({ id }) => id);
+    const back = await actApart(ids, takeBack, tell);
+    await dispatchJobs({ db, logger, ...rest }, back, 'front');
+    const taken = new Set(back.map(({ id }) => id));
+    for (const id of ids) if (!taken.has(id)) left.add(id);
   }
 }

@@ -3,6 +3,7 @@ import type { Installation } from '../../shared/installation.js';
 import { dispatchRange } from '../../shared/jobs/dispatch-announced.js';
 import { dispatchResumed } from '../../shared/queues/dispatch-resumed.js';
 import { composeServices, type Service } from '../../shared/lifecycle/service.js';
+import { AnnouncedRanges } from './announced-ranges.js';
 import { Hearing } from './hearing.js';
 import { createSearchLoop, LOOK_MS } from './search-loop.js';
 
@@ -15,16 +16,17 @@ export function createAnnouncementListener(installation: Installation): Service 
   const { db, lanes, logger } = installation;
   if (!lanes) return composeServices('announcements', []);
 
+  const tellFailure = (error: unknown) =>
+    logger.warn('announced jobs were not dispatched; polls will find them', { error: messageOf(error) });
+  const ranges = new AnnouncedRanges(({ lowest, highest }) =>
+    dispatchRange(installation, lowest, highest).catch(tellFailure),
+  );
+
   function dispatch(payload: string): void {
     const [schema, first = '', second = ''] = payload.split(' ');
     if (schema !== db.schema) return;
-    const dispatched =
-      first === 'resumed'
-        ? dispatchResumed(installation, second)
-        : dispatchRange(installation, Number(first), Number(second));
-    dispatched.catch((error: unknown) =>
-      logger.warn('announced jobs were not dispatched; polls will find them', { error: messageOf(error) }),
-    );
+    if (first === 'resumed') dispatchResumed(installation, second).catch(tellFailure);
+    else ranges.add({ lowest: Number(first), highest: Number(second) });
   }
 
   const search = createSearchLoop(installation, () => hearing.isHearing);

@@ -9,6 +9,7 @@ import { messageOf } from '../../shared/errors.js';
 import type { Installation } from '../../shared/installation.js';
 import type { Service } from '../../shared/lifecycle/service.js';
 import { createLoop, jitter, type Loop } from '../../shared/time/loop.js';
+import { within } from '../../shared/time/within.js';
 import { Leader } from './leader.js';
 import type { DutySettings } from './duties.js';
 
@@ -23,6 +24,10 @@ const LOOK_MS = 1_500;
 const LEASE_MS = 3_000;
 /** Between two renewals of which one came this late, PostgreSQL may have stood still. Less, and a busy host never trusts it. */
 const GAP_MS = 2 * RENEW_MS;
+/** A candidate that has seen PostgreSQL answer for so long knows that it was there while the lease ran out. */
+const SEEN_MS = 2 * LEASE_MS;
+/** A duty that is slow to end is cut off: all are safe when done twice, and a worker of this process has jobs to end. */
+const MOST_STOP_MS = 5_000;
 /** A leader that has not reached Redis for this long lets another one lead. */
 const REDIS_PATIENCE_MS = 3_000;
 
@@ -39,6 +44,9 @@ export class Coordinator implements Service {
   private leader: Leader | undefined;
   private renewedAt = 0;
   private redisSeenAt = 0;
+  /** Since when PostgreSQL has answered each time we asked, and when it did last. */
+  private answersSince = Infinity;
+  private answeredAt = -Infinity;
 
   constructor(private readonly options: CoordinatorOptions) {
     this.loop = createLoop({
@@ -69,6 +77,7 @@ export class Coordinator implements Service {
     const { db } = this.options.installation;
     const { holder } = this;
     const foreign = this.leader ? null : await readForeignLease(db, holder);
+    this.noteAnswer();
     // Whether we reach Redis matters, and is asked, only where the lease may be ours.
     if (foreign?.reachesRedis) return lookAgainMs(foreign.leftMs);
     const reachesRedis = await this.reachesRedis();
@@ -92,13 +101,21 @@ export class Coordinator implements Service {
 
   private async lead(leadership: Leadership): Promise<void> {
     const { installation, ...settings } = this.options;
-    this.leader = new Leader(installation, this.holder, leadership, settings);
+    const isSeamless = leadership.isSeamless && performance.now() - this.answersSince > SEEN_MS;
+    this.leader = new Leader(installation, this.holder, { ...leadership, isSeamless }, settings);
     await this.leader.start();
     installation.events.emit('leading', { term: leadership.term });
   }
 
+  private noteAnswer(): void {
+    const now = performance.now();
+    if (this.answersSince === Infinity || now - this.answeredAt > LEASE_MS) this.answersSince = now;
+    this.answeredAt = now;
+  }
+
   /** PostgreSQL did not answer. The lease runs out by its clock; by ours, we stop no later. */
   private async checkLease(error: unknown): Promise<void> {
+    this.answersSince = Infinity;
     if (this.leader && performance.now() - this.renewedAt > LEASE_MS) await this.resign(messageOf(error));
     else this.leader?.noteGap();
   }
@@ -107,7 +124,8 @@ export class Coordinator implements Service {
     if (!this.leader) return;
     const former = this.leader;
     this.leader = undefined;
-    await former.stop().catch(() => undefined);
+    const tooLate = () => new Error('a duty is slow to end');
+    await within(MOST_STOP_MS, former.stop(), tooLate).catch(() => undefined);
     this.options.installation.events.emit('leadershipLost', { reason });
   }
 

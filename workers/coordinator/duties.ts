@@ -1,6 +1,5 @@
 import { messageOf } from '../../shared/errors.js';
 import type { Installation } from '../../shared/installation.js';
-import { prunePage } from '../../shared/jobs/prune-jobs.js';
 import { publishWatermark, readQueuesWithWork } from '../../shared/jobs/read-ready.js';
 import { repairDependencies } from '../../shared/jobs/repair-dependencies.js';
 import { rescueJobs } from '../../shared/jobs/rescue-jobs.js';
@@ -16,6 +15,7 @@ import {
   takeBackSetAside,
   type TrustedTime,
 } from '../../shared/workers/registry.js';
+import { Pruner } from './pruner.js';
 
 export interface DutySettings {
   /** Finished jobs, and what became of fires of schedules, are deleted when they are older than this. Default 7 days; 0 keeps them for ever. */
@@ -51,16 +51,23 @@ export function createRescuer(
   holder: string,
   trusted: () => TrustedTime | undefined,
 ): Loop {
-  let comparedSince: string | undefined;
+  // Without a gap there is nothing to compare.
+  let comparedSince = '-infinity';
   return dutyLoop(installation, 'rescue', RESCUE_MS, async () => {
     const time = trusted();
     if (!time) return RESCUE_MS;
-    for (const workerId of await declareDeadWorkers(installation.db, time, holder)) {
-      installation.events.emit('workerDied', { workerId });
-    }
-    await rescueJobs(installation);
-    if (time.from !== comparedSince) await rescueOwnerless(installation);
-    comparedSince = time.from;
+    await attemptAll(installation, 'a rescue', async (attempt) => {
+      await attempt('dead workers', async () => {
+        for (const workerId of await declareDeadWorkers(installation.db, time, holder))
+          installation.events.emit('workerDied', { workerId });
+      });
+      await attempt('their jobs', () => rescueJobs(installation));
+      if (time.from === comparedSince) return;
+      await attempt('jobs without an owner', async () => {
+        await rescueOwnerless(installation);
+        comparedSince = time.from;
+      });
+    });
     return RESCUE_MS;
   });
 }
@@ -72,7 +79,9 @@ export function createSweeper(installation: Installation, holder: string): Loop 
   let queuesWithWork: string[] = [];
 
   async function fullPass(types: ReadonlyMap<string, readonly string[]>, attempt: Attempting): Promise<void> {
-    queuesWithWork = await readQueuesWithWork(db);
+    await attempt('queues that have work', async () => {
+      queuesWithWork = await readQueuesWithWork(db);
+    });
     const queues = [...new Set([...types.keys(), ...queuesWithWork])];
     await attempt('watermark', () => publishWatermark(db, queues, holder));
     for (const [queue, jobTypes] of types)
@@ -83,7 +92,7 @@ export function createSweeper(installation: Installation, holder: string): Loop 
 
   return dutyLoop(installation, 'sweep', SWEEP_MS, async () => {
     const [types, live] = await Promise.all([readServedTypes(db), readLiveWorkerIds(db)]);
-    await attemptAll(installation, async (attempt) => {
+    await attemptAll(installation, 'a sweep', async (attempt) => {
       if (performance.now() >= fullPassAt) await fullPass(types, attempt);
       for (const queue of new Set([...types.keys(), ...queuesWithWork]))
         await attempt(`queue ${queue}`, () =>
@@ -99,19 +108,20 @@ type Attempting = (part: string, work: () => Promise<unknown>) => Promise<void>;
 /** A part that fails keeps no other from being done. One line tells of all that failed: with Redis away it is every queue. */
 async function attemptAll(
   { logger }: Installation,
-  sweep: (attempt: Attempting) => Promise<void>,
+  what: string,
+  work: (attempt: Attempting) => Promise<void>,
 ): Promise<void> {
   const failed: string[] = [];
   let reason: unknown;
-  await sweep(async (part, work) => {
-    await work().catch((error: unknown) => {
+  await work(async (part, doPart) => {
+    await doPart().catch((error: unknown) => {
       failed.push(part);
       reason = error;
     });
   });
   if (failed.length === 0) return;
   const fields = { parts: failed.slice(0, 5), count: failed.length, error: messageOf(reason) };
-  logger.warn('coordinator: parts of a sweep failed, will be tried again', fields);
+  logger.warn(`coordinator: parts of ${what} failed, will be tried again`, fields);
 }
 
 /** Deletes finished jobs, and the record of schedules' fires, that are older than the retention, a page at a time. */
@@ -120,11 +130,12 @@ export function createPruner(
   { retentionMs = DEFAULT_RETENTION_MS }: DutySettings,
 ): Loop {
   let afterId = 0;
+  const pruner = new Pruner(installation, retentionMs);
   return dutyLoop(installation, 'prune', PRUNE_ROUND_MS, async () => {
     if (afterId === 0) await forgetWorkers(installation.db, FORGET_WORKERS_MS);
     if (retentionMs <= 0) return PRUNE_ROUND_MS;
     if (afterId === 0 && (await pruneFires(installation.db, retentionMs))) return PRUNE_PAUSE_MS;
-    const { nextAfterId } = await prunePage(installation, afterId, { retentionMs });
+    const nextAfterId = await pruner.prune(afterId);
     afterId = nextAfterId ?? 0;
     return nextAfterId === null ? PRUNE_ROUND_MS : PRUNE_PAUSE_MS;
   });

@@ -2,6 +2,7 @@ import type { Leadership } from '../../shared/coordination/lease.js';
 import { messageOf } from '../../shared/errors.js';
 import type { Installation } from '../../shared/installation.js';
 import { composeServices, type Service } from '../../shared/lifecycle/service.js';
+import { isPostgresError } from '../../shared/postgres/postgres-error.js';
 import type { TrustedTime } from '../../shared/workers/registry.js';
 import { createLoop } from '../../shared/time/loop.js';
 import { createAnnouncementListener } from './announcement-listener.js';
@@ -26,7 +27,7 @@ export class Leader {
         name: 'promote',
         runOnce: () => this.promoter.runOnce(),
         onError: (error) => {
-          this.noteGap();
+          if (isPostgresError(error, 'unavailable')) this.noteGap();
           installation.logger.warn('coordinator: promote failed, will be tried again', {
             error: messageOf(error),
           });

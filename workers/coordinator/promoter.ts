@@ -1,5 +1,6 @@
 import type { Installation } from '../../shared/installation.js';
 import { promoteDue, type PromoteCursor, type Promotion } from '../../shared/jobs/promote-due.js';
+import { RecentlyPushed } from './recently-pushed.js';
 
 /** The longest a job that was submitted with a very short delay may go unseen, while jobs become due all the time. */
 const TICK_MS = 50;
@@ -15,9 +16,7 @@ export class Promoter {
   cursor: PromoteCursor;
   private lookedBackAt = 0;
   private busyAt = -Infinity;
-  /** Id to the time it was due, in order of pushing; what left the look-back window is dropped. */
-  private readonly pushed = new Map<number, string>();
-  private readonly pushedAt: { id: number; at: number }[] = [];
+  private readonly pushed = new RecentlyPushed(2 * LOOK_BACK_MS);
 
   constructor(
     private readonly installation: Installation,
@@ -29,13 +28,12 @@ export class Promoter {
   /** Returns when to look again, in milliseconds: exactly when the next job is due, if that is sooner than a tick. */
   async runOnce(): Promise<number> {
     const now = performance.now();
-    const before = this.pushed.size;
+    this.pushed.beginRound(now);
     const isLookingBack = now - this.lookedBackAt >= LOOK_BACK_EVERY_MS;
     const lookBackMs = isLookingBack ? LOOK_BACK_MS : 0;
     const promotion = await promoteDue(this.installation, this.cursor, this.pushed, lookBackMs);
     if (isLookingBack) this.lookedBackAt = now;
     this.cursor = promotion.cursor;
-    this.remember(before, now);
     return this.pauseAfter(promotion, now);
   }
 
@@ -43,12 +41,5 @@ export class Promoter {
     if (count > 0) this.busyAt = now;
     const tick = now - this.busyAt < QUIET_AFTER_MS ? TICK_MS : QUIET_TICK_MS;
     return Math.max(1, Math.min(tick, nextInMs ?? tick));
-  }
-
-  private remember(before: number, now: number): void {
-    for (const id of [...this.pushed.keys()].slice(before)) this.pushedAt.push({ id, at: now });
-    while (this.pushedAt[0] && now - this.pushedAt[0].at > 2 * LOOK_BACK_MS) {
-      this.pushed.delete((this.pushedAt.shift() as { id: number }).id);
-    }
   }
 }

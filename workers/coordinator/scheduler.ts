@@ -32,13 +32,22 @@ export class Scheduler {
     const lookBackMs = isFull ? null : LOOK_BACK_MS;
     const { isUnplanned, nextInMs } = await readScheduleWork(db, lookBackMs);
     if (isFull) events.emit('schedulesWatched', { lagMs: Math.max(0, -(nextInMs ?? 0)) });
-    const planned = isUnplanned ? await planSchedules(this.installation) : 0;
+    const planned = isUnplanned ? await this.plan() : 0;
     const fired = nextInMs !== null && nextInMs <= 0 ? await this.fireDue(lookBackMs) : 0;
     if (planned + fired > 0) return 0;
     if (isFull) this.fullLookAt = performance.now() + FULL_LOOK_MS;
     const waitMs = nextInMs ?? LOOK_MS;
     // A timer may ring a moment early, and what is due may be held.
     return waitMs <= 0 ? HELD_MS : Math.min(LOOK_MS, Math.ceil(waitMs));
+  }
+
+  /** What cannot be planned keeps nothing from firing that is. */
+  private async plan(): Promise<number> {
+    return planSchedules(this.installation).catch((error: unknown) => {
+      const what = 'coordinator: new schedules could not be planned, will be tried again';
+      this.installation.logger.warn(what, { error: messageOf(error) });
+      return 0;
+    });
   }
 
   /** One page, so that a round ends soon also when there is more due than can be fired. */

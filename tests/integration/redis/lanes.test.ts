@@ -1,6 +1,6 @@
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { readProcessing } from '../../../shared/redis/lane-contents.js';
+import { dropFromLane, readLaneFront, readProcessing } from '../../../shared/redis/lane-contents.js';
 import { openLanes, type Lanes } from '../../../shared/redis/lanes.js';
 import { hasRedis } from '../../support/test-installation.js';
 
@@ -39,6 +39,20 @@ describeWithRedis('lanes', () => {
     await lanes.push(queue, [{ id: 9, priority: 90 }]);
     // 1 waits in the handoff already: the baton is passed on before lanes are looked at.
     expect(await take(10)).toEqual([1, 9, 2, 3]);
+  });
+
+  test('what was seen in front of a lane is dropped as far as it is there, and not searched for', async () => {
+    await push(1, 2, 3, 4, 5);
+    const lane = lanes.keys(queue).lane(50);
+    const front = await readLaneFront(lanes, queue, 50, 3);
+    expect(front).toEqual(['2', '3', '4']);
+    await dropFromLane(lanes, queue, 50, ['2', '7']);
+    expect(await list(lane)).toEqual(['5', '4', '3']);
+    // A worker has taken the first of them meanwhile.
+    await dropFromLane(lanes, queue, 50, front);
+    expect(await list(lane)).toEqual(['5', '4', '3']);
+    await dropFromLane(lanes, queue, 50, ['3', '4', '5']);
+    expect(await list(lane)).toEqual([]);
   });
 
   test('an id that comes alone goes straight to the handoff; among others it takes its place in its lane', async () => {

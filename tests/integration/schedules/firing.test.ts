@@ -256,6 +256,16 @@ describe('while the last job is unfinished', () => {
     ]);
   });
 
+  test('retention does not forget its fire', async () => {
+    await insert({ overlap: 'skip', dueSecondsAgo: 5 });
+    await run();
+    await db.sql(`UPDATE job_schedule_fires SET fired_at = now() - interval '2 hours'`);
+    await pruneFires(db.installation.db, 3_600_000);
+    await db.sql(`UPDATE job_schedules SET next_run_at = now() - interval '20 milliseconds'`);
+    await run();
+    expect(fired.map(({ outcome }) => outcome)).toEqual(['fired', 'skipped_overlap']);
+  });
+
   test('it is not forgotten over a later one that a person has run', async () => {
     await insert({ overlap: 'skip', dueSecondsAgo: 5 });
     await run();

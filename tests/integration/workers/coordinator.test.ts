@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/g
 import { prunePage } from '../../../shared/jobs/prune-jobs.js';
 import { promoteDue } from '../../../shared/jobs/promote-due.js';
 import { repairDependencies } from '../../../shared/jobs/repair-dependencies.js';
+import { RecentlyPushed } from '../../../workers/coordinator/recently-pushed.js';
 import { Promoter } from '../../../workers/coordinator/promoter.js';
 import { Coordinator } from '../../../workers/coordinator/coordinator.js';
 import { eventually } from '../../support/eventually.js';
@@ -65,6 +66,23 @@ describe('leadership', () => {
   });
 });
 
+test('who has not seen PostgreSQL answer for a while declares nobody dead as soon as it leads', async () => {
+  // As after an outage that was shorter than a lease and its grace: the former leader's lease has just run out.
+  await db.sql(`UPDATE coordinator_lease SET holder = 'c-other', expires_at = now() - interval '1 second'`);
+  await db.sql(`
+    INSERT INTO workers (id, hostname, pid, version, queues, job_types, concurrency, dead_after_ms, last_seen_at)
+    VALUES ('w-1', 'h', 1, '1', '{default}', '{x}', 1, 60000, now() - interval '1 hour')`);
+  const coordinator = await start();
+  await eventually('it leads', () => coordinator.isLeading);
+  const expiry = async () => (await db.sql('SELECT expires_at::text FROM coordinator_lease'))[0]!.expires_at;
+  // It has renewed its lease twice: rescues go on as often.
+  for (let renewals = 0, before = await expiry(); renewals < 3; renewals++) {
+    await eventually('it renews its lease', async () => (await expiry()) !== before);
+    before = await expiry();
+  }
+  expect(await db.sql('SELECT 1 FROM workers WHERE dead_at IS NOT NULL')).toEqual([]);
+});
+
 const testWithRedis = hasRedis ? test : test.skip;
 
 describe('promotion', () => {
@@ -74,11 +92,11 @@ describe('promotion', () => {
       await db.sql(
         `INSERT INTO jobs (job_type, scheduled_at) SELECT 'x', now() - interval '1 second' FROM generate_series(1, 2500)`,
       );
-      const pushed = new Map<number, string>();
+      const pushed = new RecentlyPushed(60_000);
       const first = await promoteDue(db.installation, { scheduledAt: '-infinity', id: 0 }, pushed);
       expect(first.count).toBe(2_500);
       expect((await promoteDue(db.installation, { scheduledAt: '-infinity', id: 0 }, pushed)).count).toBe(0);
-      expect((await promoteDue(db.installation, first.cursor, new Map())).count).toBe(0);
+      expect((await promoteDue(db.installation, first.cursor, new RecentlyPushed(1))).count).toBe(0);
     },
   );
 });

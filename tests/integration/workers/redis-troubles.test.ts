@@ -10,6 +10,7 @@ import { createSweeper } from '../../../workers/coordinator/duties.js';
 import { RunningAttempts } from '../../../workers/running-attempts.js';
 import { Slots } from '../../../workers/slots.js';
 import { Taker } from '../../../workers/taker.js';
+import { RecentlyPushed } from '../../../workers/coordinator/recently-pushed.js';
 import { eventually } from '../../support/eventually.js';
 import { startProxyTo } from '../../support/tcp-proxy.js';
 import { createTestInstallation, hasRedis } from '../../support/test-installation.js';
@@ -71,7 +72,11 @@ describeWithRedis('a promotion', () => {
     await db.sql(`INSERT INTO queues (name, paused_at) VALUES ('paused', now())`);
     await db.sql(`INSERT INTO jobs (job_type, queue, scheduled_at)
       VALUES ('x', 'paused', now() - interval '1 second'), ('x', 'default', now() - interval '1 second')`);
-    const { count } = await promoteDue(db.installation, { scheduledAt: '-infinity', id: 0 }, new Map());
+    const { count } = await promoteDue(
+      db.installation,
+      { scheduledAt: '-infinity', id: 0 },
+      new RecentlyPushed(1),
+    );
     expect(count).toBe(1);
     expect(await waiting('paused')).toEqual([]);
   });
