@@ -102,9 +102,21 @@ class WorkerService implements Worker {
           this.rebirth ??= this.beginAgain().finally(() => (this.rebirth = undefined));
       });
       await incarnation.start();
-      if (isDead) await incarnation.abandon();
-      else this.incarnation = incarnation;
+      if (!isDead) this.incarnation = incarnation;
+      else await this.startOver(incarnation);
     }
+  }
+
+  private async startOver(dead: Incarnation): Promise<void> {
+    const { logger } = this.installation as Installation;
+    logger.warn(
+      'this worker died as it started, perhaps with its heartbeat’s thread; it starts over in a second',
+      {
+        workerId: dead.workerId,
+      },
+    );
+    await dead.abandon();
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
   }
 
   /** Declared dead, by a coordinator that did not hear from us: frozen, or cut off. What we ran runs elsewhere now. */

@@ -1,5 +1,6 @@
 import { messageOf } from '../shared/errors.js';
 import type { Installation } from '../shared/installation.js';
+import { actApart } from '../shared/jobs/act-apart.js';
 import { findParentsOfHeld } from '../shared/jobs/find-held.js';
 import { releaseDependents } from '../shared/jobs/release-dependents.js';
 import { isPostgresError } from '../shared/postgres/postgres-error.js';
@@ -16,7 +17,7 @@ export class Dependents {
         const held = await findParentsOfHeld(installation.db, parentIds);
         return parentIds.filter((id) => !held.has(id));
       },
-      retry: (parentIds) => this.release(parentIds),
+      retry: (parentIds) => this.releaseApart(parentIds),
     });
   }
 
@@ -26,10 +27,24 @@ export class Dependents {
     try {
       await releaseDependents(this.installation, parentIds);
     } catch (error) {
-      if (isPostgresError(error, 'lock_conflict')) return parentIds.forEach((id) => this.heldBack.add(id));
-      const what = 'dependents were not released after a settle; the sweep will';
-      this.installation.logger.warn(what, { error: messageOf(error) });
+      if (isPostgresError(error, 'lock_conflict')) for (const id of parentIds) this.heldBack.add(id);
+      else this.leaveToSweep(error);
     }
+  }
+
+  private async releaseApart(parentIds: readonly number[]): Promise<void> {
+    const release = async (ids: readonly number[]) => {
+      await releaseDependents(this.installation, ids);
+      return [];
+    };
+    await actApart(parentIds, release, (id) => this.heldBack.add(id)).catch((error: unknown) =>
+      this.leaveToSweep(error),
+    );
+  }
+
+  private leaveToSweep(error: unknown): void {
+    const what = 'dependents were not released after a settle; the sweep will';
+    this.installation.logger.warn(what, { error: messageOf(error) });
   }
 
   /** What is held back now is left to the sweep. */

@@ -58,9 +58,15 @@ export class HeldBack<Item> {
     const now = performance.now();
     const due = [...this.entries].filter(([, { dueMs }]) => dueMs <= now).slice(0, MOST_ITEMS);
     if (due.length === 0) return;
-    const free = await this.options.findFree(due.map(([, { item }]) => item)).catch(() => []);
-    const keys = free.map((item) => this.options.keyOf(item));
-    for (const key of keys) this.entries.delete(key);
+    const items = due.map(([, { item }]) => item);
+    // Whoever cannot tell lets all of them be tried.
+    const free = await this.options.findFree(items).catch(() => items);
+    const keys = new Set(free.map((item) => this.options.keyOf(item)));
+    for (const [key, { item }] of due) {
+      this.entries.delete(key);
+      // Behind all others: a round is for so many.
+      if (!keys.has(key) && !this.isClosed) this.entries.set(key, { item, dueMs: now + ROUND_MS });
+    }
     if (free.length > 0) await this.options.retry(free);
     for (const key of keys) if (!this.entries.has(key)) this.tries.delete(key);
   }

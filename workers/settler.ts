@@ -121,7 +121,7 @@ export class Settler {
           const free = await this.findFree(outcomes).catch(() => outcomes);
           if (free.length < outcomes.length) return this.settleFree(outcomes, free);
         }
-        const mayPass = isPostgresError(error, 'lock_conflict', 'other') && tries < MOST_TRIES;
+        const mayPass = isPostgresError(error, 'lock_conflict', 'constraint', 'other') && tries < MOST_TRIES;
         if (!isPostgresError(error, 'unavailable') && !mayPass) return this.settleApart(outcomes, error);
         this.options.installation.events.emit('settleDelayed', { waiting: this.unsettled.size, error });
         await wait(Math.min(50 * 2 ** Math.min(tries - 1, 6), 2_000));
@@ -144,8 +144,8 @@ export class Settler {
       return this.settle(outcomes.slice(middle), MOST_TRIES);
     }
     const [outcome] = outcomes as [Outcome];
-    // A trigger of somebody's own refuses it: that may end. What cannot be stored never will be.
-    const mayPass = isPostgresError(error, 'lock_conflict', 'other');
+    // A trigger or a constraint of somebody's own refuses it: that may end. What cannot be stored never will be.
+    const mayPass = isPostgresError(error, 'lock_conflict', 'constraint', 'other');
     this.heldBack.add(mayPass ? outcome : storable(outcome, messageOf(error)));
   }
 

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Servers } from '../../servers/start-servers.js';
 import { latencyOf, type Latency } from '../statistics.js';
 import type { Contestant } from './contestant.js';
-import { checkpoint, holdSnapshot } from '../with-client.js';
+import { analyze, checkpoint, holdSnapshot } from '../with-client.js';
 import { readServersCpu } from '../servers-cpu.js';
 
 const JOBS = 100_000;
@@ -43,18 +43,24 @@ export async function measureThroughput(one: Contestant, servers: Servers): Prom
   await checkpoint(servers.postgresUrl);
   const before = { servers: await readServersCpu(servers), producer: await one.producerUsage() };
   const bulk = await one.submitMany(JOBS);
+  const beforeRest = await readServersCpu(servers);
+  await analyze(servers.postgresUrl);
+  const afterRest = await readServersCpu(servers);
   const first = await one.drain(JOBS, { profile: 'drain', processes: 1 });
   const after = { servers: await readServersCpu(servers), producer: await one.producerUsage() };
   const perThousand = (ms: number) => (ms / JOBS) * 1_000;
+  const worked = (server: 'postgresMs' | 'redisMs') =>
+    beforeRest[server] - before.servers[server] + after.servers[server] - afterRest[server];
   const cpu = {
     producer: perThousand(after.producer.cpuMs - before.producer.cpuMs),
     worker: perThousand(first.workerCpuMs),
-    postgres: perThousand(after.servers.postgresMs - before.servers.postgresMs),
-    redis: perThousand(after.servers.redisMs - before.servers.redisMs),
+    postgres: perThousand(worked('postgresMs')),
+    redis: perThousand(worked('redisMs')),
   };
   await checkpoint(servers.postgresUrl);
   await one.submitMany(JOBS);
   await checkpoint(servers.postgresUrl);
+  await analyze(servers.postgresUrl);
   const second = await one.drain(JOBS, { profile: 'drain', processes: 2 });
   await one.empty();
   await checkpoint(servers.postgresUrl);
@@ -117,6 +123,7 @@ export async function measurePinned(one: Contestant, servers: Servers): Promise<
     const rates: number[] = [];
     for (let pass = 0; pass < PINNED_PASSES; pass++) {
       await one.submitMany(JOBS);
+      await analyze(servers.postgresUrl);
       rates.push((await one.drain(JOBS, { profile: 'drain', processes: 1 })).jobsPerSecond);
     }
     const idle = await measureIdlePickUp(one, 60);

@@ -9,12 +9,14 @@ const FIND_HELD_JOBS = `
 export const findHeldJobs = (db: Database, ids: readonly number[]): Promise<Set<number>> =>
   findIds(db, FIND_HELD_JOBS, ids);
 
-/** Of each parent, as many children as one release looks at. */
+/** The children that a release would change; of each parent as many as one looks at, and so many in all. */
 const FIND_PARENTS_OF_HELD = `
   WITH edge AS MATERIALIZED (
-    SELECT parent.id AS parent, d.job_id AS child FROM unnest($1::bigint[]) AS parent (id) CROSS JOIN LATERAL (
-      SELECT job_id FROM job_dependencies WHERE depends_on_job_id = parent.id AND satisfied_at IS NULL
+    SELECT p.id AS parent, d.job_id AS child FROM jobs p CROSS JOIN LATERAL (
+      SELECT job_id FROM job_dependencies WHERE depends_on_job_id = p.id AND satisfied_at IS NULL
+         AND (p.status = 'completed' OR on_failure <> 'block')
        ORDER BY job_id LIMIT 1000) d
+     WHERE p.id = ANY ($1::bigint[]) LIMIT 10000
   ), free AS MATERIALIZED (
     SELECT id FROM jobs WHERE id = ANY (ARRAY(SELECT child FROM edge)) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
   )

@@ -66,7 +66,7 @@ export async function forgetClaimBatches(
 
 /**
  * Releases a batch whose claim was committed but whose reply never came: no handler ran. The attempt is on record as
- * released, so that attempts stay gapless. Of a row that somebody's transaction holds the batch stays, for the next time. Locked first,
+ * released, so that attempts stay gapless. Rows that somebody's transaction holds stay in the batch, for the next time. Locked first,
  * so that of two who release it one waits; with the attempt, since its jobs may have been claimed anew meanwhile.
  */
 const RELEASE_UNKNOWN_BATCH = `
@@ -88,9 +88,12 @@ const RELEASE_UNKNOWN_BATCH = `
     INSERT INTO job_executions (job_id, attempt, worker_id, status, started_at, duration_ms, error_message)
     SELECT id, attempt, $1, 'released', started_at, 0, 'the reply to the claim was lost' FROM settled
     ON CONFLICT DO NOTHING
+  ), held AS MATERIALIZED (
+    SELECT id FROM unknown WHERE id NOT IN (SELECT id FROM free)
+  ), kept AS (
+    UPDATE claim_batches SET job_ids = ARRAY(SELECT id FROM held) WHERE worker_id = $1 AND batch_no = $2 AND EXISTS (SELECT 1 FROM held)
   ), forgotten AS (
-    DELETE FROM claim_batches WHERE worker_id = $1 AND batch_no = $2
-       AND (SELECT count(*) FROM unknown) = (SELECT count(*) FROM free)
+    DELETE FROM claim_batches WHERE worker_id = $1 AND batch_no = $2 AND NOT EXISTS (SELECT 1 FROM held)
   )
   SELECT id FROM settled`;
 

@@ -112,13 +112,13 @@ export async function rescueClaimed(
   const { db, events } = installation;
   const poisonAt = SUSPECT_AFTER_LOSSES + LOSSES_AS_SUSPECT;
   const rescue = (ids: readonly number[]) => rescueRows(db, [workerId, ids, poisonAt, message]);
+  const refused: number[] = [];
+  let reason: unknown;
   const rescued = await actApart(jobIds, rescue, (jobId, error) => {
-    const fields = { workerId, jobId, error: messageOf(error) };
-    installation.logger.error(
-      'PostgreSQL refuses to have the job of a dead worker made ready; trying again',
-      fields,
-    );
+    refused.push(jobId);
+    reason = error;
   });
+  if (refused.length > 0) tellRefused(installation, workerId, refused, reason);
   if (rescued.length === 0) return 0;
   events.emit('rescued', { workerId, jobIds: rescued.map(({ id }) => id) });
   await dispatchJobs(
@@ -131,6 +131,16 @@ export async function rescueClaimed(
     rescued.filter((job) => job.isPoison && job.hasDependents).map(({ id }) => id),
   );
   return rescued.length;
+}
+
+function tellRefused(
+  { logger }: Installation,
+  workerId: string,
+  refused: readonly number[],
+  reason: unknown,
+): void {
+  const fields = { workerId, jobIds: refused.slice(0, 5), count: refused.length, error: messageOf(reason) };
+  logger.error('PostgreSQL refuses to have jobs of a dead worker made ready; trying again', fields);
 }
 
 async function rescueRows(db: Database, values: unknown[]): Promise<RescuedJob[]> {

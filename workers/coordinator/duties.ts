@@ -51,8 +51,7 @@ export function createRescuer(
   holder: string,
   trusted: () => TrustedTime | undefined,
 ): Loop {
-  // Without a gap there is nothing to compare.
-  let comparedSince = '-infinity';
+  let comparedSince: string | undefined;
   return dutyLoop(installation, 'rescue', RESCUE_MS, async () => {
     const time = trusted();
     if (!time) return RESCUE_MS;

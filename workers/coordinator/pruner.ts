@@ -10,6 +10,8 @@ const SMALLER = 10;
 /** Deletes old jobs page by page; a row that may not go, for a foreign key of somebody's own, keeps no other from it. */
 export class Pruner {
   private pageSize = PAGE;
+  /** In this walk. */
+  private refused: { count: number; firstId: number; error: unknown } | undefined;
 
   constructor(
     private readonly installation: Installation,
@@ -22,6 +24,7 @@ export class Pruner {
     try {
       const { nextAfterId } = await prunePage(this.installation, afterId, { retentionMs, pageSize });
       this.pageSize = Math.min(PAGE, pageSize * SMALLER);
+      if (nextAfterId === null) this.tellRefused();
       return nextAfterId;
     } catch (error) {
       if (!isPostgresError(error) || error.kind === 'unavailable') throw error;
@@ -32,11 +35,19 @@ export class Pruner {
   }
 
   private async passBy(afterId: number, error: unknown): Promise<number | null> {
-    const { db, logger } = this.installation;
-    const jobId = await findJobAfter(db, afterId);
-    const what =
-      'retention: PostgreSQL refuses to delete a job; it stays. Does a table of your own refer to it?';
-    logger.warn(what, { jobId, error: messageOf(error) });
+    const jobId = await findJobAfter(this.installation.db, afterId);
+    if (jobId !== null)
+      this.refused = { firstId: jobId, error, ...this.refused, count: (this.refused?.count ?? 0) + 1 };
     return jobId;
+  }
+
+  /** Once for each walk: there may be as many as there are rows in somebody's table. */
+  private tellRefused(): void {
+    if (!this.refused) return;
+    const { count, firstId, error } = this.refused;
+    this.refused = undefined;
+    const what =
+      'retention: PostgreSQL refuses to delete jobs; they stay. Does a table of your own refer to them?';
+    this.installation.logger.warn(what, { count, firstId, error: messageOf(error) });
   }
 }

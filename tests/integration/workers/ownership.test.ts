@@ -167,6 +167,8 @@ describe('a claim', () => {
       await claimer.reconcile();
       const statuses = await Promise.all(ids.map(async (id) => (await row(id)).status));
       expect(statuses).toEqual(['pending', 'running', 'pending']);
+      // The others may be claimed anew: they are of this claim no longer.
+      expect(await db.sql('SELECT job_ids FROM claim_batches')).toEqual([{ job_ids: [ids[1]] }]);
     });
     await claimer.reconcile();
     expect(await row(ids[1]!)).toMatchObject({ status: 'pending', attempt: 1 });

@@ -20,9 +20,11 @@ afterAll(async () => {
   await withoutRedis.close();
 });
 
-async function refuse(db: Home, status: string) {
+/** As a person's own word does, or a CHECK of theirs. */
+async function refuse(db: Home, status: string, code = 'raise_exception') {
   await db.sql(`
-    CREATE FUNCTION refuse_bad() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not on a Sunday'; END $$;
+    CREATE FUNCTION refuse_bad() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      RAISE EXCEPTION 'not on a Sunday' USING ERRCODE = '${code}'; END $$;
     CREATE TRIGGER refuse_bad BEFORE UPDATE ON jobs FOR EACH ROW
       WHEN (NEW.job_type = 'bad' AND NEW.status = '${status}') EXECUTE FUNCTION refuse_bad()`);
   let isGone = false;
@@ -60,7 +62,7 @@ describe.each(hasRedis ? [['with', withRedis] as const, ['without', withoutRedis
     });
 
     test('at its settle keeps no other outcome from being recorded, and is recorded when it is let', async () => {
-      const allow = await refuse(db, 'completed');
+      const allow = await refuse(db, 'completed', db === withRedis ? 'raise_exception' : 'check_violation');
       const client = await createClient(db);
       const held = new HeldRuns();
       await work(db, [held.job, bad], 4);
