@@ -2,8 +2,10 @@ import type { Database } from '../postgres/create-database.js';
 
 export interface Leadership {
   readonly term: number;
-  /** False when the lease had lain free for so long that PostgreSQL may have been away. It may have been also when this is true. */
+  /** False when the lease had lain free for so long that PostgreSQL may have been away. */
   readonly isSeamless: boolean;
+  /** Since the former leader was last heard, which is when PostgreSQL is known to have been there, in milliseconds. */
+  readonly unheardMs: number;
   /** When it was taken or renewed, by the database's clock, as PostgreSQL writes it. */
   readonly renewedAt: string;
   /** We held it before, and PostgreSQL has answered in time since the renewal before this one. */
@@ -27,7 +29,8 @@ const HOLD_LEASE = `
   FROM prior p
   WHERE l.name = 'coordinator' AND (p.holder = $1 OR p.expires_at < now() OR (NOT l.reaches_redis AND $3))
   RETURNING l.term, l.promote_cursor::text AS "promoteCursor",
-    p.expires_at > now() - interval '3 seconds' AS "isSeamless", now()::text AS "renewedAt",
+    p.expires_at > now() - interval '3 seconds' AS "isSeamless",
+    date_part('epoch', now() - p.expires_at) * 1000 + CASE WHEN p.holder IS NULL THEN 0 ELSE $2::float8 END AS "unheardMs", now()::text AS "renewedAt",
     p.holder = $1 AND p.expires_at > now() + ($2::float8 - $5::float8) * interval '1 millisecond' AS "isGapless"`;
 
 export interface LeaseRequest {

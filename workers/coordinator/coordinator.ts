@@ -24,8 +24,6 @@ const LOOK_MS = 1_500;
 const LEASE_MS = 3_000;
 /** Between two renewals of which one came this late, PostgreSQL may have stood still. Less, and a busy host never trusts it. */
 const GAP_MS = 2 * RENEW_MS;
-/** A candidate that has seen PostgreSQL answer for so long knows that it was there while the lease ran out. */
-const SEEN_MS = 2 * LEASE_MS;
 /** A duty that is slow to end is cut off: all are safe when done twice, and a worker of this process has jobs to end. */
 const MOST_STOP_MS = 5_000;
 /** A leader that has not reached Redis for this long lets another one lead. */
@@ -101,7 +99,8 @@ export class Coordinator implements Service {
 
   private async lead(leadership: Leadership): Promise<void> {
     const { installation, ...settings } = this.options;
-    const isSeamless = leadership.isSeamless && performance.now() - this.answersSince > SEEN_MS;
+    // Between the two of us PostgreSQL may have been away: not when it has answered us all the time.
+    const isSeamless = leadership.isSeamless && performance.now() - this.answersSince > leadership.unheardMs;
     this.leader = new Leader(installation, this.holder, { ...leadership, isSeamless }, settings);
     await this.leader.start();
     installation.events.emit('leading', { term: leadership.term });
