@@ -30,7 +30,8 @@ const HOLD_LEASE = `
   WHERE l.name = 'coordinator' AND (p.holder = $1 OR p.expires_at < now() OR (NOT l.reaches_redis AND $3))
   RETURNING l.term, l.promote_cursor::text AS "promoteCursor",
     p.expires_at > now() - interval '3 seconds' AS "isSeamless",
-    date_part('epoch', now() - p.expires_at) * 1000 + CASE WHEN p.holder IS NULL THEN 0 ELSE $2::float8 END AS "unheardMs", now()::text AS "renewedAt",
+    -- Nobody may ever have led: from '-infinity' there is no distance.
+    date_part('epoch', now() - GREATEST(p.expires_at, now() - interval '1 day')) * 1000 + CASE WHEN p.holder IS NULL THEN 0 ELSE $2::float8 END AS "unheardMs", now()::text AS "renewedAt",
     p.holder = $1 AND p.expires_at > now() + ($2::float8 - $5::float8) * interval '1 millisecond' AS "isGapless"`;
 
 export interface LeaseRequest {
