@@ -6,6 +6,8 @@ export interface Leadership {
   readonly isSeamless: boolean;
   /** Since the former leader was last heard, which is when PostgreSQL is known to have been there, in milliseconds. */
   readonly unheardMs: number;
+  /** Since when PostgreSQL has answered us all the time, by its own clock, as it writes it. */
+  readonly seenSince: string;
   /** When it was taken or renewed, by the database's clock, as PostgreSQL writes it. */
   readonly renewedAt: string;
   /** We held it before, and PostgreSQL has answered in time since the renewal before this one. */
@@ -32,6 +34,7 @@ const HOLD_LEASE = `
     p.expires_at > now() - interval '3 seconds' AS "isSeamless",
     -- Nobody may ever have led: from '-infinity' there is no distance.
     date_part('epoch', now() - GREATEST(p.expires_at, now() - interval '1 day')) * 1000 + CASE WHEN p.holder IS NULL THEN 0 ELSE $2::float8 END AS "unheardMs", now()::text AS "renewedAt",
+    (now() - $6::float8 * interval '1 millisecond')::text AS "seenSince",
     p.holder = $1 AND p.expires_at > now() + ($2::float8 - $5::float8) * interval '1 millisecond' AS "isGapless"`;
 
 export interface LeaseRequest {
@@ -41,12 +44,14 @@ export interface LeaseRequest {
   readonly promoteCursor: string;
   /** Renewals further apart than this leave a gap. */
   readonly gapMs: number;
+  /** For so long PostgreSQL has answered us all the time. */
+  readonly seenMs: number;
 }
 
 /** Null: somebody else leads. @throws PostgresError */
 export async function holdLease(db: Database, request: LeaseRequest): Promise<Leadership | null> {
-  const { holder, leaseMs, reachesRedis, promoteCursor, gapMs } = request;
-  const values = [holder, leaseMs, reachesRedis, promoteCursor, gapMs];
+  const { holder, leaseMs, reachesRedis, promoteCursor, gapMs, seenMs } = request;
+  const values = [holder, leaseMs, reachesRedis, promoteCursor, gapMs, seenMs];
   const { rows } = await db.query<Leadership>(HOLD_LEASE, values);
   return rows[0] ?? null;
 }

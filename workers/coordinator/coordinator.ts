@@ -75,7 +75,7 @@ export class Coordinator implements Service {
     const { db } = this.options.installation;
     const { holder } = this;
     const foreign = this.leader ? null : await readForeignLease(db, holder);
-    this.noteAnswer();
+    if (!this.leader) this.noteAnswer();
     // Whether we reach Redis matters, and is asked, only where the lease may be ours.
     if (foreign?.reachesRedis) return lookAgainMs(foreign.leftMs);
     const reachesRedis = await this.reachesRedis();
@@ -87,7 +87,9 @@ export class Coordinator implements Service {
       leaseMs: LEASE_MS,
       promoteCursor: this.leader?.promoteCursor ?? '-infinity',
       gapMs: GAP_MS,
+      seenMs: this.seenMs,
     });
+    this.noteAnswer();
     if (!leadership) await this.resign('another coordinator leads');
     else {
       this.leader?.noteAnswer(leadership);
@@ -100,10 +102,15 @@ export class Coordinator implements Service {
   private async lead(leadership: Leadership): Promise<void> {
     const { installation, ...settings } = this.options;
     // Between the two of us PostgreSQL may have been away: not when it has answered us all the time.
-    const isSeamless = leadership.isSeamless && performance.now() - this.answersSince > leadership.unheardMs;
+    const isSeamless = leadership.isSeamless && this.seenMs > leadership.unheardMs;
     this.leader = new Leader(installation, this.holder, { ...leadership, isSeamless }, settings);
     await this.leader.start();
     installation.events.emit('leading', { term: leadership.term });
+  }
+
+  /** For how long PostgreSQL has answered each time we asked. */
+  private get seenMs(): number {
+    return Math.max(0, performance.now() - this.answersSince);
   }
 
   private noteAnswer(): void {

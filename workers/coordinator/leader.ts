@@ -18,9 +18,9 @@ export class Leader {
   private trusted: TrustedTime | undefined;
 
   constructor(installation: Installation, holder: string, leadership: Leadership, settings: DutySettings) {
-    // When leadership passed on at once, PostgreSQL was there all the time; else everybody gets a full lease to beat again.
-    const { renewedAt, isSeamless } = leadership;
-    this.trusted = { from: isSeamless ? '-infinity' : renewedAt, until: renewedAt };
+    // When leadership passed on at once, PostgreSQL was there all the time; else from when we saw it: everybody gets a full lease to beat again.
+    const { renewedAt, seenSince, isSeamless } = leadership;
+    this.trusted = { from: isSeamless ? '-infinity' : seenSince, until: renewedAt };
     this.promoter = new Promoter(installation, leadership.promoteCursor);
     this.duties = composeServices('duties', [
       createLoop({

@@ -83,6 +83,29 @@ test('who has not seen PostgreSQL answer for a while declares nobody dead as soo
   expect(await db.sql('SELECT 1 FROM workers WHERE dead_at IS NOT NULL')).toEqual([]);
 });
 
+test('who has seen PostgreSQL answer all the time takes over with what is known of workers', async () => {
+  const renew = () =>
+    db.sql(
+      `UPDATE coordinator_lease SET holder = 'c-other', reaches_redis = true, expires_at = now() + interval '3 seconds'`,
+    );
+  await db.sql(`
+    INSERT INTO workers (id, hostname, pid, version, queues, job_types, concurrency, dead_after_ms, last_seen_at)
+    VALUES ('w-1', 'h', 1, '1', '{default}', '{x}', 1, 60000, now() - interval '1 hour')`);
+  await renew();
+  const coordinator = await start();
+  // The other one leads for a while, and dies.
+  for (let renewals = 0; renewals < 8; renewals++) {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await renew();
+  }
+  await eventually('it leads', () => coordinator.isLeading);
+  await eventually(
+    'the worker is declared dead',
+    async () => (await db.sql('SELECT 1 FROM workers WHERE dead_at IS NOT NULL')).length === 1,
+    30_000,
+  );
+}, 60_000);
+
 const testWithRedis = hasRedis ? test : test.skip;
 
 describe('promotion', () => {
