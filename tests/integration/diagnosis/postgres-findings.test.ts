@@ -147,6 +147,7 @@ test('a coordinator: none yet is a warning, one that leads is fine, a lease that
     reachesRedis: true,
     promoteCursor: '-infinity',
     gapMs: 2_000,
+    seenMs: 0,
   };
   await holdLease(home.installation.db, lease);
   expect(await find('coordinator')).toMatchObject([{ level: 'ok' }]);
