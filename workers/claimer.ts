@@ -9,6 +9,7 @@ import { findHeldJobs } from '../shared/jobs/find-held.js';
 import { readClaimBatches, releaseUnknownBatch } from '../shared/jobs/release-jobs.js';
 import { isPostgresError } from '../shared/postgres/postgres-error.js';
 import { readOfOtherTypes, setAsideUnhandled } from '../shared/workers/registry.js';
+import { MOST_TRIES, pauseAfter } from './batch-tries.js';
 import type { ClaimLedger } from './claim-ledger.js';
 import { RefusedJobs } from './refused-jobs.js';
 import type { RunningAttempts } from './running-attempts.js';
@@ -32,9 +33,6 @@ export interface Claim {
 
 /** A batch larger than this is no faster, and unfair to other workers. */
 export const MAX_BATCH = 500;
-
-/** It may be about a row, or about all of them and soon over: then a batch is halved. */
-const MOST_TRIES = 3;
 
 const NOTHING: Claim = { jobs: [], putBack: 0 };
 
@@ -76,7 +74,7 @@ export class Claimer {
         if (!isPostgresError(error, 'unavailable') && tries >= MOST_TRIES) return this.claimApart(ids, error);
         if (tries === 1)
           this.options.installation.logger.warn('a claim failed; trying again', { error: messageOf(error) });
-        await wait(Math.min(50 * 2 ** Math.min(tries - 1, 6), 2_000));
+        await wait(pauseAfter(tries));
         await this.reconcile().catch(() => undefined);
       }
     }

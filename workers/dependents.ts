@@ -1,8 +1,7 @@
 import { messageOf } from '../shared/errors.js';
 import type { Installation } from '../shared/installation.js';
-import { actApart } from '../shared/jobs/act-apart.js';
 import { findParentsOfHeld } from '../shared/jobs/find-held.js';
-import { releaseDependents } from '../shared/jobs/release-dependents.js';
+import { releaseDependents, releaseDependentsApart } from '../shared/jobs/release-dependents.js';
 import { isPostgresError } from '../shared/postgres/postgres-error.js';
 import { HeldBack } from './held-back.js';
 
@@ -33,11 +32,8 @@ export class Dependents {
   }
 
   private async releaseApart(parentIds: readonly number[]): Promise<void> {
-    const release = async (ids: readonly number[]) => {
-      await releaseDependents(this.installation, ids);
-      return [];
-    };
-    await actApart(parentIds, release, (id) => this.heldBack.add(id)).catch((error: unknown) =>
+    const holdBack = (id: number) => this.heldBack.add(id);
+    await releaseDependentsApart(this.installation, parentIds, holdBack).catch((error: unknown) =>
       this.leaveToSweep(error),
     );
   }

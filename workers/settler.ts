@@ -7,6 +7,7 @@ import { findHeldJobs } from '../shared/jobs/find-held.js';
 import { attemptKey, type Outcome } from '../shared/jobs/outcome.js';
 import { UnstorableResults } from '../shared/jobs/unstorable-results.js';
 import { isPostgresError } from '../shared/postgres/postgres-error.js';
+import { MOST_TRIES, pauseAfter } from './batch-tries.js';
 import type { ClaimLedger } from './claim-ledger.js';
 import { FinishedClaims } from './finished-claims.js';
 import { HeldBack } from './held-back.js';
@@ -23,8 +24,9 @@ export interface SettlerOptions extends RecorderOptions {
 const BATCHES = { maxBatch: 500, maxInFlight: 2 };
 /** Nobody waits for a settle: a few linger for more, so that commits leave the disk to claims and submits. */
 const SPACING = { enough: 50, ms: 5 };
-/** It may be about a row, or about all of them and soon over: then a batch is halved. */
-const MOST_TRIES = 3;
+
+/** A transaction, a trigger or a constraint of somebody's own is in the way: that may end. What cannot be stored never will be. */
+const mayPass = (error: unknown): boolean => isPostgresError(error, 'lock_conflict', 'constraint', 'other');
 
 /**
  * Records outcomes, those of the same moment together. While PostgreSQL is away they wait here; nothing that a handler
@@ -121,10 +123,10 @@ export class Settler {
           const free = await this.findFree(outcomes).catch(() => outcomes);
           if (free.length < outcomes.length) return this.settleFree(outcomes, free);
         }
-        const mayPass = isPostgresError(error, 'lock_conflict', 'constraint', 'other') && tries < MOST_TRIES;
-        if (!isPostgresError(error, 'unavailable') && !mayPass) return this.settleApart(outcomes, error);
+        const isWorthATry = mayPass(error) && tries < MOST_TRIES;
+        if (!isPostgresError(error, 'unavailable') && !isWorthATry) return this.settleApart(outcomes, error);
         this.options.installation.events.emit('settleDelayed', { waiting: this.unsettled.size, error });
-        await wait(Math.min(50 * 2 ** Math.min(tries - 1, 6), 2_000));
+        await wait(pauseAfter(tries));
       }
     }
     for (const { job } of outcomes) this.unsettled.delete(job);
@@ -144,9 +146,7 @@ export class Settler {
       return this.settle(outcomes.slice(middle), MOST_TRIES);
     }
     const [outcome] = outcomes as [Outcome];
-    // A trigger or a constraint of somebody's own refuses it: that may end. What cannot be stored never will be.
-    const mayPass = isPostgresError(error, 'lock_conflict', 'constraint', 'other');
-    this.heldBack.add(mayPass ? outcome : storable(outcome, messageOf(error)));
+    this.heldBack.add(mayPass(error) ? outcome : storable(outcome, messageOf(error)));
   }
 
   private async findFree(outcomes: readonly Outcome[]): Promise<Outcome[]> {

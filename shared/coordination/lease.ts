@@ -2,10 +2,8 @@ import type { Database } from '../postgres/create-database.js';
 
 export interface Leadership {
   readonly term: number;
-  /** False when the lease had lain free for so long that PostgreSQL may have been away. */
+  /** False when PostgreSQL may have been away: the lease had lain free, or we have not seen it answer since the former leader was last heard. */
   readonly isSeamless: boolean;
-  /** Since the former leader was last heard, which is when PostgreSQL is known to have been there, in milliseconds. */
-  readonly unheardMs: number;
   /** Since when PostgreSQL has answered us all the time, by its own clock, as it writes it. */
   readonly seenSince: string;
   /** When it was taken or renewed, by the database's clock, as PostgreSQL writes it. */
@@ -31,9 +29,9 @@ const HOLD_LEASE = `
   FROM prior p
   WHERE l.name = 'coordinator' AND (p.holder = $1 OR p.expires_at < now() OR (NOT l.reaches_redis AND $3))
   RETURNING l.term, l.promote_cursor::text AS "promoteCursor",
-    p.expires_at > now() - interval '3 seconds' AS "isSeamless",
     -- Nobody may ever have led: from '-infinity' there is no distance.
-    date_part('epoch', now() - GREATEST(p.expires_at, now() - interval '1 day')) * 1000 + CASE WHEN p.holder IS NULL THEN 0 ELSE $2::float8 END AS "unheardMs", now()::text AS "renewedAt",
+    p.expires_at > now() - interval '3 seconds' AND $6::float8 > CASE WHEN p.holder IS NULL THEN 0 ELSE $2::float8 END
+      + date_part('epoch', now() - GREATEST(p.expires_at, now() - interval '1 day')) * 1000 AS "isSeamless", now()::text AS "renewedAt",
     (now() - $6::float8 * interval '1 millisecond')::text AS "seenSince",
     p.holder = $1 AND p.expires_at > now() + ($2::float8 - $5::float8) * interval '1 millisecond' AS "isGapless"`;
 

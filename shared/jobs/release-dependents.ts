@@ -1,5 +1,6 @@
 import type { Installation } from '../installation.js';
 import { lockTimeout } from '../postgres/lock-timeout.js';
+import { actApart } from './act-apart.js';
 import { dispatchReadyOf } from './dispatch-jobs.js';
 
 interface TouchedChild {
@@ -37,6 +38,19 @@ export async function releaseDependents(
       await releaseGroup(installation, parents.slice(start, start + GROUP), cancelled);
     parents = [...cancelled];
   }
+}
+
+/** The same; parents that somebody stands in the way of are left out, and told of. @throws PostgresError `unavailable` */
+export async function releaseDependentsApart(
+  installation: Installation,
+  parentIds: readonly number[],
+  onRefused: (parentId: number, error: unknown) => void,
+): Promise<void> {
+  const release = async (ids: readonly number[]) => {
+    await releaseDependents(installation, ids);
+    return [];
+  };
+  await actApart(parentIds, release, onRefused);
 }
 
 /** Walks these parents' children in the order of their ids; notes those that are parents of others, and were cancelled. */

@@ -1,8 +1,7 @@
 import { messageOf } from '../errors.js';
 import type { Installation } from '../installation.js';
-import { actApart } from './act-apart.js';
 import { findParentsOfHeld } from './find-held.js';
-import { releaseDependents } from './release-dependents.js';
+import { releaseDependentsApart } from './release-dependents.js';
 
 const PAGE = 1_000;
 
@@ -36,11 +35,7 @@ async function releaseFree(installation: Installation, parents: readonly number[
   const { db, logger } = installation;
   const held = await findParentsOfHeld(db, parents);
   const free = parents.filter((id) => !held.has(id));
-  const release = async (ids: readonly number[]) => {
-    await releaseDependents(installation, ids);
-    return [];
-  };
-  await actApart(free, release, (jobId, error) =>
+  await releaseDependentsApart(installation, free, (jobId, error) =>
     logger.warn('what waits for a job could not be released; trying again', {
       jobId,
       error: messageOf(error),

@@ -64,9 +64,9 @@ const DECLARE_DEAD = `
    WHERE id = ANY (ARRAY(
     SELECT id FROM workers
      WHERE dead_at IS NULL AND stopped_at IS NULL
-     AND $1::timestamptz <= $2::timestamptz - dead_after_ms * interval '1 millisecond'
-     AND last_seen_at < $2::timestamptz - dead_after_ms * interval '1 millisecond'
-     AND ($3::text IS NULL OR EXISTS (SELECT 1 FROM coordinator_lease WHERE holder = $3 AND expires_at > now()))
+       AND $1::timestamptz <= $2::timestamptz - dead_after_ms * interval '1 millisecond'
+       AND last_seen_at < $2::timestamptz - dead_after_ms * interval '1 millisecond'
+       AND ($3::text IS NULL OR EXISTS (SELECT 1 FROM coordinator_lease WHERE holder = $3 AND expires_at > now()))
      FOR NO KEY UPDATE SKIP LOCKED))
   RETURNING id`;
 
@@ -159,10 +159,11 @@ const TAKE_BACK = `
  * @throws PostgresError
  */
 export async function takeBackSetAside(
-  { db, logger, ...rest }: Installation,
+  installation: Installation,
   queue: string,
   jobTypes: readonly string[],
 ): Promise<void> {
+  const { db, logger } = installation;
   const left = new Set<number>();
   const takeBack = async (ids: readonly number[]) => (await db.query<DispatchableJob>(TAKE_BACK, [ids])).rows;
   const tell = (jobId: number, error: unknown) =>
@@ -176,7 +177,7 @@ export async function takeBackSetAside(
     if (rows.length === 0) return;
     const ids = rows.map(({ id }) => id);
     const back = await actApart(ids, takeBack, tell);
-    await dispatchJobs({ db, logger, ...rest }, back, 'front');
+    await dispatchJobs(installation, back, 'front');
     const taken = new Set(back.map(({ id }) => id));
     for (const id of ids) if (!taken.has(id)) left.add(id);
   }

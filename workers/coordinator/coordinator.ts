@@ -101,9 +101,7 @@ export class Coordinator implements Service {
 
   private async lead(leadership: Leadership): Promise<void> {
     const { installation, ...settings } = this.options;
-    // Between the two of us PostgreSQL may have been away: not when it has answered us all the time.
-    const isSeamless = leadership.isSeamless && this.seenMs > leadership.unheardMs;
-    this.leader = new Leader(installation, this.holder, { ...leadership, isSeamless }, settings);
+    this.leader = new Leader(installation, this.holder, leadership, settings);
     await this.leader.start();
     installation.events.emit('leading', { term: leadership.term });
   }
