@@ -6,22 +6,8 @@ import { POISON_FINGERPRINT } from './dead-letter-jobs.js';
 import { LOSSES_AS_SUSPECT, SUSPECT_AFTER_LOSSES } from './job-state.js';
 import { actApart } from './act-apart.js';
 import { RAN_FOR_MS } from './ran-for.js';
+import { ORPHANED_PAGE, readOrphanedBatches, type Gone, type OrphanedBatch } from './read-orphaned.js';
 import { releaseDependents } from './release-dependents.js';
-
-interface OrphanedBatch {
-  readonly workerId: string;
-  readonly batchNo: number;
-  readonly jobIds: number[];
-}
-
-const PAGE = 100;
-
-/** A claim may commit after its worker was declared dead, so this is asked again and again, for every worker not alive. */
-const READ_ORPHANED_BATCHES = `
-  SELECT b.worker_id AS "workerId", b.batch_no AS "batchNo", b.job_ids AS "jobIds"
-    FROM claim_batches b LEFT JOIN workers w ON w.id = b.worker_id
-   WHERE (w.id IS NULL OR w.dead_at IS NOT NULL OR w.stopped_at IS NOT NULL) AND (b.worker_id, b.batch_no) > ($1, $2::bigint)
-   ORDER BY b.worker_id, b.batch_no LIMIT ${PAGE}`;
 
 /**
  * Running to pending, or to failed for a poison job. The attempt is on record as lost; no retry is charged. The first
@@ -66,15 +52,14 @@ const FORGET_RESCUED_BATCH = `
      AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = ANY (b.job_ids) AND j.worker_id = $1 AND j.status = 'running')`;
 
 /** Makes the jobs of workers that are not alive ready again. Returns how many. @throws PostgresError */
-export async function rescueJobs(installation: Installation): Promise<number> {
+export async function rescueJobs(installation: Installation, gone: Gone): Promise<number> {
   let count = 0;
   let last: Pick<OrphanedBatch, 'workerId' | 'batchNo'> = { workerId: '', batchNo: 0 };
   // Batches that cannot be rescued now, since somebody holds their rows, must not keep those behind them.
   for (;;) {
-    const values = [last.workerId, last.batchNo];
-    const { rows: batches } = await installation.db.query<OrphanedBatch>(READ_ORPHANED_BATCHES, values);
+    const batches = await readOrphanedBatches(installation.db, gone, last);
     for (const batch of batches) count += await rescueOrReport(installation, batch);
-    if (batches.length < PAGE) return count;
+    if (batches.length < ORPHANED_PAGE) return count;
     last = batches.at(-1) as OrphanedBatch;
   }
 }

@@ -57,7 +57,8 @@ export interface TrustedTime {
 /**
  * A worker is silent for as long as it did not beat while PostgreSQL was seen to answer ($1 to $2): after an outage nobody is
  * declared dead before everybody had a full lease to beat again, and a statement that a stall held up judges by what was known when
- * it was asked. $3: the leader; a statement that was held up until its lease ran out does nothing.
+ * it was asked. A beat that is still to come is from before the clock went back, or of a server whose clock was ahead: who lives has beaten
+ * since. $3: the leader; a statement that was held up until its lease ran out does nothing.
  */
 const DECLARE_DEAD = `
   UPDATE workers SET dead_at = now()
@@ -65,7 +66,8 @@ const DECLARE_DEAD = `
     SELECT id FROM workers
      WHERE dead_at IS NULL AND stopped_at IS NULL
        AND $1::timestamptz <= $2::timestamptz - dead_after_ms * interval '1 millisecond'
-       AND last_seen_at < $2::timestamptz - dead_after_ms * interval '1 millisecond'
+       AND (last_seen_at < $2::timestamptz - dead_after_ms * interval '1 millisecond'
+            OR last_seen_at > clock_timestamp() + interval '1 second')
        AND ($3::text IS NULL OR EXISTS (SELECT 1 FROM coordinator_lease WHERE holder = $3 AND expires_at > now()))
      FOR NO KEY UPDATE SKIP LOCKED))
   RETURNING id`;

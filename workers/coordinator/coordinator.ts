@@ -11,9 +11,9 @@ import type { Service } from '../../shared/lifecycle/service.js';
 import { createLoop, jitter, type Loop } from '../../shared/time/loop.js';
 import { within } from '../../shared/time/within.js';
 import { Leader } from './leader.js';
-import type { DutySettings } from './duties.js';
+import type { RetentionSettings } from './retention.js';
 
-export interface CoordinatorOptions extends DutySettings {
+export interface CoordinatorOptions extends RetentionSettings {
   readonly installation: Installation;
 }
 
@@ -74,7 +74,7 @@ export class Coordinator implements Service {
   private async renew(): Promise<number> {
     const { db } = this.options.installation;
     const { holder } = this;
-    const foreign = this.leader ? null : await readForeignLease(db, holder);
+    const foreign = this.leader ? null : await readForeignLease(db, { holder, leaseMs: LEASE_MS });
     if (!this.leader) this.noteAnswer();
     // Whether we reach Redis matters, and is asked, only where the lease may be ours.
     if (foreign?.reachesRedis) return lookAgainMs(foreign.leftMs);

@@ -4,24 +4,34 @@ import type { Installation } from '../../shared/installation.js';
 import { composeServices, type Service } from '../../shared/lifecycle/service.js';
 import { isPostgresError } from '../../shared/postgres/postgres-error.js';
 import type { TrustedTime } from '../../shared/workers/registry.js';
-import { createLoop } from '../../shared/time/loop.js';
+import { createLoop, type Loop } from '../../shared/time/loop.js';
 import { createAnnouncementListener } from './announcement-listener.js';
-import { createPruner, createRescuer, createSweeper, type DutySettings } from './duties.js';
 import { Promoter } from './promoter.js';
+import { createOwnerlessSearch, createRescuer } from './rescuer.js';
+import { createRetention, type RetentionSettings } from './retention.js';
 import { createSchedulerLoop } from './scheduler.js';
+import { createRepairer, createSweeper } from './sweeper.js';
 
 /** One term of leadership: the duties, from election to resignation. */
 export class Leader {
   private readonly promoter: Promoter;
+  private readonly ownerlessSearch: Loop;
   private readonly duties: Service;
   /** In between PostgreSQL has answered without a gap, by its own clock. Undefined: it has not answered since the last gap. */
   private trusted: TrustedTime | undefined;
 
-  constructor(installation: Installation, holder: string, leadership: Leadership, settings: DutySettings) {
+  constructor(
+    installation: Installation,
+    holder: string,
+    leadership: Leadership,
+    settings: RetentionSettings,
+  ) {
     // When leadership passed on at once, PostgreSQL was there all the time; else from when we saw it: everybody gets a full lease to beat again.
     const { renewedAt, seenSince, isSeamless } = leadership;
     this.trusted = { from: isSeamless ? '-infinity' : seenSince, until: renewedAt };
     this.promoter = new Promoter(installation, leadership.promoteCursor);
+    const trusted = () => this.trusted;
+    this.ownerlessSearch = createOwnerlessSearch(installation, trusted);
     this.duties = composeServices('duties', [
       createLoop({
         name: 'promote',
@@ -36,9 +46,11 @@ export class Leader {
       }),
       createAnnouncementListener(installation),
       createSchedulerLoop(installation),
-      createRescuer(installation, holder, () => this.trusted),
+      createRescuer(installation, holder, trusted),
+      this.ownerlessSearch,
       createSweeper(installation, holder),
-      createPruner(installation, settings),
+      createRepairer(installation),
+      createRetention(installation, settings),
     ]);
   }
 
@@ -55,6 +67,7 @@ export class Leader {
   noteAnswer({ renewedAt, isGapless }: Leadership): void {
     const from = isGapless ? this.trusted?.from : undefined;
     this.trusted = { from: from ?? renewedAt, until: renewedAt };
+    if (from === undefined) this.ownerlessSearch.poke();
   }
 
   start(): Promise<void> {

@@ -137,7 +137,7 @@ describe('GET /api/dead-letters/groups', () => {
     await api.sql(
       `INSERT INTO claim_batches SELECT worker_id, 1, array_agg(id) FROM jobs WHERE status = 'running' GROUP BY worker_id`,
     );
-    await rescueJobs(api.installation);
+    await rescueJobs(api.installation, 'ever');
     const found = await groups();
     expect(found.map((group) => [group.job_type, group.count, group.fingerprint])).toEqual([
       ['a', 2, fingerprint('a', 'lost', 'poison')],

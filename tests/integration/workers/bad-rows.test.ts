@@ -63,10 +63,10 @@ describe('a row that a trigger refuses', () => {
   test('is left by the rescue, which makes the others of its claim ready', async () => {
     await refuse(`NEW.status = 'pending'`);
     const ids = await claimed(['good', 'bad', 'good']);
-    expect(await rescueJobs(db.installation)).toBe(2);
+    expect(await rescueJobs(db.installation, 'ever')).toBe(2);
     expect(await statuses(ids)).toEqual(['pending', 'running', 'pending']);
     await db.sql('DROP TRIGGER refuse_bad ON jobs');
-    expect(await rescueJobs(db.installation)).toBe(1);
+    expect(await rescueJobs(db.installation, 'ever')).toBe(1);
     expect(await db.sql('SELECT 1 FROM claim_batches')).toEqual([]);
   });
 
@@ -136,10 +136,10 @@ test('a child that is held keeps no other from being released by the sweep', asy
     ).map(({ n }) => n);
   await db.installation.db.transaction(async (tx) => {
     await tx.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [held]);
-    await repairDependencies(db.installation);
+    await repairDependencies(db.installation, 0);
     expect(await unmet()).toEqual([1, 0]);
   });
-  await repairDependencies(db.installation);
+  await repairDependencies(db.installation, 0);
   expect(await unmet()).toEqual([0, 0]);
 });
 
@@ -159,7 +159,7 @@ test('an attempt that began months ago is rescued, and cancelled, one by one and
   const ids = await claimed(['good', 'good', 'good'], '90 days');
   await cancelJob(db.installation, ids[0]!);
   await cancelMany(db.installation, { ids: [ids[1]!] }, { limit: 1 });
-  expect(await rescueJobs(db.installation)).toBe(1);
+  expect(await rescueJobs(db.installation, 'ever')).toBe(1);
   expect(await db.sql('SELECT job_id, status, duration_ms FROM job_executions ORDER BY job_id')).toEqual(
     ['cancelled', 'cancelled', 'lost'].map((status, index) => ({
       job_id: ids[index],

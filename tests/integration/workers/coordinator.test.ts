@@ -46,7 +46,15 @@ describe('leadership', () => {
 
   test('is taken from a leader that does not reach Redis, by one that does', async () => {
     await db.sql(
-      `UPDATE coordinator_lease SET holder = 'c-other', expires_at = now() + interval '1 hour', reaches_redis = false`,
+      `UPDATE coordinator_lease SET holder = 'c-other', expires_at = now() + interval '5 seconds', reaches_redis = false`,
+    );
+    const coordinator = await start();
+    await eventually('it leads', () => coordinator.isLeading);
+  });
+
+  test('is taken when it would last longer than any: the clock went back, or this server took over with one that is behind', async () => {
+    await db.sql(
+      `UPDATE coordinator_lease SET holder = 'c-other', expires_at = now() + interval '1 hour', reaches_redis = true`,
     );
     const coordinator = await start();
     await eventually('it leads', () => coordinator.isLeading);
@@ -54,7 +62,7 @@ describe('leadership', () => {
 
   test('is not taken from a leader in good health', async () => {
     await db.sql(
-      `UPDATE coordinator_lease SET holder = 'c-other', expires_at = now() + interval '1 hour', reaches_redis = true`,
+      `UPDATE coordinator_lease SET holder = 'c-other', expires_at = now() + interval '5 seconds', reaches_redis = true`,
     );
     const coordinator = await start();
     await eventually(
@@ -202,9 +210,29 @@ describe('a release that a crash cut short', () => {
     expect(await db.sql('SELECT unmet_dependencies FROM jobs WHERE id = $1', [child!.id])).toEqual([
       { unmet_dependencies: 1 },
     ]);
-    await repairDependencies(db.installation);
+    await repairDependencies(db.installation, 0);
     expect(await db.sql('SELECT unmet_dependencies FROM jobs WHERE id = $1', [child!.id])).toEqual([
       { unmet_dependencies: 0 },
     ]);
+  });
+
+  test('goes page by page through the jobs that wait', async () => {
+    const [parent] = await db.sql<{ id: number }>(`INSERT INTO jobs (job_type) VALUES ('x') RETURNING id`);
+    await db.sql(
+      `WITH child AS (
+         INSERT INTO jobs (job_type, unmet_dependencies) SELECT 'x', 1 FROM generate_series(1, 2001) RETURNING id
+       ) INSERT INTO job_dependencies (job_id, depends_on_job_id) SELECT id, $1 FROM child WHERE id = (SELECT max(id) FROM child)`,
+      [parent!.id],
+    );
+    await db.sql(
+      `UPDATE jobs SET status = 'completed', worker_id = 'w-1', started_at = now(), completed_at = now() - interval '1 minute' WHERE id = $1`,
+      [parent!.id],
+    );
+    const released = async () =>
+      (await db.sql('SELECT 1 FROM job_dependencies WHERE satisfied_at IS NOT NULL')).length;
+    const next = await repairDependencies(db.installation, 0);
+    expect([next, await released()]).toEqual([expect.any(Number), 0]);
+    expect(await repairDependencies(db.installation, next!)).toBe(null);
+    expect(await released()).toBe(1);
   });
 });

@@ -80,7 +80,7 @@ describe('a worker', () => {
     await eventually('a new incarnation', () => worker.id !== undefined && worker.id !== former);
     // However late the rescue comes, the way from the dead worker to its job is still there.
     await new Promise((resolve) => setTimeout(resolve, 100));
-    await rescueJobs(db.installation);
+    await rescueJobs(db.installation, 'lately');
     const again = await held.run(next + 1);
     expect(again.ctx.attempt).toBe(2);
     again.end('second');

@@ -53,3 +53,14 @@ test('a job whose end was taken back, while its claim was forgotten, runs again;
     { job_id: lost, attempt: 1, status: 'lost' },
   ]);
 });
+
+test('they are found page by page, in every queue and lane', async () => {
+  await db.sql('TRUNCATE jobs, claim_batches CASCADE');
+  await db.sql(`
+    INSERT INTO jobs (job_type, queue, priority, status, worker_id, attempt, started_at)
+    SELECT 'x', queue, priority, CASE WHEN n % 3 = 0 THEN 'running' ELSE 'pending' END::job_status,
+           CASE WHEN n % 3 = 0 THEN 'w-9' END, (n % 3 = 0)::int, CASE WHEN n % 3 = 0 THEN now() END
+      FROM unnest('{default,other}'::text[]) AS queue, unnest('{0,50,100}'::int[]) AS priority, generate_series(1, 9) AS n`);
+  expect(await rescueOwnerless(db.installation, 4)).toBe(18);
+  expect(await db.sql(`SELECT 1 FROM jobs WHERE status = 'running'`)).toEqual([]);
+});

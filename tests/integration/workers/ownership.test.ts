@@ -279,9 +279,9 @@ describe('a rescue', () => {
     await register('w-1');
     const id = await submitSql();
     await claim([id]);
-    expect(await rescueJobs(db.installation)).toBe(0);
+    expect(await rescueJobs(db.installation, 'lately')).toBe(0);
     await die('w-1');
-    expect(await rescueJobs(db.installation)).toBe(1);
+    expect(await rescueJobs(db.installation, 'lately')).toBe(1);
     expect(await row(id)).toMatchObject({
       status: 'pending',
       retry_count: 0,
@@ -289,12 +289,31 @@ describe('a rescue', () => {
       worker_id: null,
     });
     expect(await attempts(id)).toEqual([[1, 'lost', 'w-1']]);
-    expect(await rescueJobs(db.installation)).toBe(0);
+    expect(await rescueJobs(db.installation, 'lately')).toBe(0);
+  });
+
+  test('looks at claims of workers that went long ago, or are not on record, only when it looks at all', async () => {
+    for (const [batchNo, id] of ['w-1', 'w-2', 'w-3'].entries()) {
+      await register(id);
+      await claim([await submitSql()], id, batchNo + 1);
+    }
+    await db.sql(`UPDATE workers SET dead_at = now() - interval '2 minutes' WHERE id = 'w-1'`);
+    await db.sql(`DELETE FROM workers WHERE id = 'w-2'`);
+    expect(await rescueJobs(db.installation, 'lately')).toBe(0);
+    expect(await rescueJobs(db.installation, 'ever')).toBe(2);
+    expect(await db.sql('SELECT worker_id FROM claim_batches')).toEqual([{ worker_id: 'w-3' }]);
   });
 
   test('declares nobody dead before PostgreSQL was seen for a full lease', async () => {
     await register('w-1');
     await db.sql(`UPDATE workers SET last_seen_at = now() - interval '1 hour'`);
+    expect(await declareDeadWorkers(db.installation.db, await seenFor('5 seconds'))).toEqual([]);
+    expect(await declareDeadWorkers(db.installation.db, await seenFor('10 seconds'))).toEqual(['w-1']);
+  });
+
+  test('declares a worker dead whose last beat is to come, after a full lease without another: the clock went back', async () => {
+    await register('w-1');
+    await db.sql(`UPDATE workers SET last_seen_at = now() + interval '1 hour'`);
     expect(await declareDeadWorkers(db.installation.db, await seenFor('5 seconds'))).toEqual([]);
     expect(await declareDeadWorkers(db.installation.db, await seenFor('10 seconds'))).toEqual(['w-1']);
   });
@@ -306,7 +325,7 @@ describe('a rescue', () => {
       await db.sql('UPDATE jobs SET scheduled_at = NULL WHERE id = $1', [id]);
       expect(await claim([id], `w-${loss}`, loss)).toHaveLength(1);
       await die(`w-${loss}`);
-      await rescueJobs(db.installation);
+      await rescueJobs(db.installation, 'lately');
     }
     expect(await row(id)).toMatchObject({
       status: 'failed',
@@ -330,10 +349,10 @@ describe('a rescue', () => {
     await die('w-1');
     await db.installation.db.transaction(async (tx) => {
       await tx.query('SELECT 1 FROM jobs WHERE id = ANY ($1::bigint[]) FOR UPDATE', [held]);
-      expect(await rescueJobs(db.installation)).toBe(1);
+      expect(await rescueJobs(db.installation, 'lately')).toBe(1);
       expect(await row(free)).toMatchObject({ status: 'pending' });
     });
-    expect(await rescueJobs(db.installation)).toBe(101);
+    expect(await rescueJobs(db.installation, 'lately')).toBe(101);
   });
 
   test('leaves a row that somebody holds for the next round', async () => {
@@ -343,9 +362,9 @@ describe('a rescue', () => {
     await die('w-1');
     await db.installation.db.transaction(async (tx) => {
       await tx.query('SELECT 1 FROM jobs WHERE id = $1 FOR UPDATE', [held]);
-      expect(await rescueJobs(db.installation)).toBe(1);
+      expect(await rescueJobs(db.installation, 'lately')).toBe(1);
     });
-    expect(await rescueJobs(db.installation)).toBe(1);
+    expect(await rescueJobs(db.installation, 'lately')).toBe(1);
     expect(await db.sql('SELECT 1 FROM claim_batches')).toEqual([]);
   });
 });

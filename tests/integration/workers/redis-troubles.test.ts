@@ -6,7 +6,7 @@ import { sweepQueue } from '../../../shared/jobs/sweep-jobs.js';
 import { readKnowledge, readOwners } from '../../../shared/redis/lane-contents.js';
 import type { Lanes } from '../../../shared/redis/lanes.js';
 import { BlockingConnections } from '../../../workers/blocking-connections.js';
-import { createSweeper } from '../../../workers/coordinator/duties.js';
+import { createSweeper } from '../../../workers/coordinator/sweeper.js';
 import { RunningAttempts } from '../../../workers/running-attempts.js';
 import { Slots } from '../../../workers/slots.js';
 import { Taker } from '../../../workers/taker.js';
