@@ -34,19 +34,18 @@ export function addMetricsRoutes(app: ZodServer, { measurer, metrics }: ApiConte
   });
 }
 
-const HOUR_SECONDS = 3_600;
-
 function describeMeasures(measures: JobMeasures) {
   const { depths, isExact, oldestReady, workers, throughput, attempts, measuredAt } = measures;
-  const overall = attempts.find(({ jobType }) => jobType === null);
-  const types = attempts.flatMap((one) => (one.jobType === null ? [] : { ...one, jobType: one.jobType }));
+  const { windowSeconds, statistics } = attempts;
+  const overall = statistics.find(({ jobType }) => jobType === null);
+  const types = statistics.flatMap((one) => (one.jobType === null ? [] : { ...one, jobType: one.jobType }));
   return {
     queue_depths: depths,
     queue_depths_are_exact: isExact,
     oldest_ready_seconds: Object.fromEntries(oldestReady.map(({ queue, seconds }) => [queue, seconds])),
     worker_health: workers.map(describeWorker),
     statistics: {
-      window_seconds: HOUR_SECONDS,
+      window_seconds: windowSeconds,
       ...describeAttempts(overall),
       by_job_type: types.map((one) => ({ job_type: one.jobType, ...describeAttempts(one) })),
     },

@@ -42,7 +42,9 @@ export const metricsAnswer = z.object({
       oldest_ready_seconds: z.record(z.string(), z.number()).meta({ description: 'By queue.' }),
       worker_health: z.array(workerHealth),
       statistics: z.object({
-        window_seconds: z.int(),
+        window_seconds: z.int().meta({
+          description: 'How far back it goes: an hour, or less when more than 10,000 attempts ended in it.',
+        }),
         ...statistics,
         by_job_type: z.array(z.object({ job_type: z.string(), ...statistics })),
       }),
@@ -51,7 +53,7 @@ export const metricsAnswer = z.object({
         .meta({ description: 'Jobs completed.' }),
       error_rates: z
         .object({ overall: z.number(), by_job_type: z.record(z.string(), z.number()) })
-        .meta({ description: 'Failed attempts among all of the last hour, 0 to 1.' }),
+        .meta({ description: 'Failed attempts among those that `statistics` looks at, 0 to 1.' }),
       timestamp: time,
     })
     .meta({ id: 'Metrics' }),

@@ -7,7 +7,14 @@ export interface Throughput {
   readonly isExact: boolean;
 }
 
-/** Of a sample of the last hour's attempts: all of them, unless there were very many. */
+/** Of the latest attempts. */
+export interface Attempts {
+  /** How far back they go: an hour, or less when more than 10,000 ended in it. Of more than that in ten seconds it is a sample. */
+  readonly windowSeconds: number;
+  /** The first one, without a job type, is over all. */
+  readonly statistics: readonly AttemptStatistics[];
+}
+
 export interface AttemptStatistics {
   readonly jobType: string | null;
   readonly attempts: number;
@@ -18,6 +25,8 @@ export interface AttemptStatistics {
 
 const CAP = 100_000;
 const SAMPLE = 10_000;
+/** Of an hour with very many attempts a sample would be of its beginning, and know nothing of what goes wrong now. */
+const WINDOWS_SECONDS = [3_600, 600, 60, 10] as const;
 const MOST_TYPES = 100;
 
 /** The BRIN on finished_at leads to the right part of the table; the limit bounds what is read there. */
@@ -25,10 +34,14 @@ const FIND_COMPLETED = `
   SELECT 1 FROM job_executions
    WHERE finished_at > now() - $1 * interval '1 hour' AND status = 'completed' LIMIT ${CAP + 1}`;
 
+const ENDED_WITHIN = `finished_at > now() - $1 * interval '1 second' AND status IN ('completed', 'failed', 'timed_out', 'lost')`;
+
+const COUNT_ATTEMPTS = `
+  SELECT count(*) AS count FROM (SELECT 1 FROM job_executions WHERE ${ENDED_WITHIN} LIMIT ${SAMPLE + 1}) AS ended`;
+
 const SAMPLE_ATTEMPTS = `
   WITH sample AS MATERIALIZED (
-    SELECT job_id, duration_ms, status = 'completed' AS is_completed FROM job_executions
-     WHERE finished_at > now() - interval '1 hour' AND status IN ('completed', 'failed', 'timed_out', 'lost') LIMIT ${SAMPLE}
+    SELECT job_id, duration_ms, status = 'completed' AS is_completed FROM job_executions WHERE ${ENDED_WITHIN} LIMIT ${SAMPLE}
   )
   SELECT j.job_type AS "jobType", count(*) AS attempts, count(*) FILTER (WHERE NOT s.is_completed) AS failures,
          avg(s.duration_ms)::float8 AS "averageMs",
@@ -66,8 +79,21 @@ export async function countCompleted(
   return { count: Math.max(count, estimate), isExact: false };
 }
 
-/** The first one, without a job type, is over all. @throws PostgresError */
-export async function measureAttempts(db: Database): Promise<AttemptStatistics[]> {
-  const { rows } = await db.query<AttemptStatistics>(SAMPLE_ATTEMPTS);
-  return rows;
+/** @throws PostgresError */
+export async function measureAttempts(db: Database): Promise<Attempts> {
+  const windowSeconds = await chooseWindow(db);
+  const { rows: statistics } = await db.query<AttemptStatistics>(SAMPLE_ATTEMPTS, [windowSeconds]);
+  return { windowSeconds, statistics };
+}
+
+/** The longest that the sample covers whole, or the shortest. */
+async function chooseWindow(db: Database): Promise<number> {
+  const [longest, ...shorter] = WINDOWS_SECONDS;
+  let window: number = longest;
+  for (const next of shorter) {
+    const { rows } = await db.query<{ count: number }>(COUNT_ATTEMPTS, [window]);
+    if ((rows[0]?.count ?? 0) <= SAMPLE) return window;
+    window = next;
+  }
+  return window;
 }

@@ -4,7 +4,7 @@ import { measureDepths, type DepthMeasure } from './measure-depths.js';
 import {
   measureAttempts,
   measureThroughput,
-  type AttemptStatistics,
+  type Attempts,
   type Throughput,
 } from './measure-history.js';
 import { measureSurroundings, type Surroundings } from './measure-surroundings.js';
@@ -15,7 +15,7 @@ export interface JobMeasures extends DepthMeasure {
   readonly workers: readonly WorkerHealth[];
   readonly surroundings: Surroundings;
   readonly throughput: Throughput;
-  readonly attempts: readonly AttemptStatistics[];
+  readonly attempts: Attempts;
   readonly measuredAt: Date;
 }
 
