@@ -143,6 +143,14 @@ describe('submit_job', () => {
   });
 });
 
+describe('an id that is taken, as after a restore', () => {
+  test('is an error of submit_job, not a search for the next free one', async () => {
+    await db.sql(`INSERT INTO jobs (id, job_type) SELECT currval(pg_get_serial_sequence('jobs', 'id')) + 1, 'mail'
+      FROM (SELECT nextval(pg_get_serial_sequence('jobs', 'id'))) AS next`);
+    await expect(db.sql(`SELECT submit_job('mail')`)).rejects.toMatchObject({ constraint: 'jobs_pkey' });
+  });
+});
+
 describe('cancel_job', () => {
   const cancel = async (id: number) =>
     (await db.sql<{ answer: string }>('SELECT cancel_job($1, $2) AS answer', [id, 'not needed']))[0]!.answer;
@@ -256,6 +264,32 @@ describe('rows', () => {
     await db.sql('DELETE FROM jobs WHERE id = $1', [parent]);
     expect(await db.sql('SELECT 1 FROM job_executions')).toEqual([]);
     expect(await db.sql('SELECT 1 FROM job_dependencies')).toEqual([]);
+  });
+
+  test('truncating jobs leaves no history for others that get their ids', async () => {
+    await db.sql(`INSERT INTO jobs (job_type) VALUES ('mail')`);
+    await db.sql(
+      `INSERT INTO job_executions (job_id, attempt, status, started_at, duration_ms) SELECT id, 1, 'failed', now(), 1 FROM jobs`,
+    );
+    await db.sql('TRUNCATE jobs CASCADE');
+    expect(await db.sql('SELECT 1 FROM job_executions')).toEqual([]);
+  });
+
+  test('completing a parent by hand frees its children, also when it had a worker', async () => {
+    const [parent] = await db.sql<{ id: number }>(
+      `INSERT INTO jobs (job_type, status, worker_id, attempt) VALUES ('mail', 'running', 'w-gone', 1) RETURNING id`,
+    );
+    await db.sql(`SELECT submit_job('mail', depends_on => ARRAY[$1::bigint])`, [parent!.id]);
+    await db.sql(`UPDATE jobs SET status = 'completed', completed_at = now() WHERE id = $1`, [parent!.id]);
+    expect(await db.sql(`SELECT unmet_dependencies AS unmet FROM jobs WHERE status = 'pending'`)).toEqual([
+      { unmet: 0 },
+    ]);
+  });
+
+  test('none is created at minus infinity: it would have no age', async () => {
+    await expect(job({ created_at: '-infinity' })).rejects.toMatchObject({
+      constraint: 'jobs_times_are_finite',
+    });
   });
 
   test('deleting an unfinished parent counts as its failure', async () => {

@@ -123,7 +123,7 @@ test('a child that is held keeps no other from being released by the sweep', asy
   );
   // Whoever settled them crashed before it released what waits for them.
   await db.sql(
-    `UPDATE jobs SET status = 'completed', worker_id = 'w-1', started_at = now(), completed_at = now() - interval '1 minute'
+    `UPDATE jobs SET status = 'completed', worker_id = 'w-1', started_at = now(), completed_at = now() - interval '1 minute', updated_at = now()
       WHERE id = ANY ($1::bigint[])`,
     [parents],
   );

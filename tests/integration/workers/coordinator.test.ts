@@ -204,7 +204,7 @@ describe('a release that a crash cut short', () => {
     );
     // As a worker's settle does it: the row has an owner, so that the trigger leaves the release to the worker, which dies.
     await db.sql(
-      `UPDATE jobs SET status = 'completed', worker_id = 'w-1', started_at = now(), completed_at = now() - interval '1 minute' WHERE id = $1`,
+      `UPDATE jobs SET status = 'completed', worker_id = 'w-1', started_at = now(), completed_at = now() - interval '1 minute', updated_at = now() WHERE id = $1`,
       [parent!.id],
     );
     expect(await db.sql('SELECT unmet_dependencies FROM jobs WHERE id = $1', [child!.id])).toEqual([
@@ -225,7 +225,7 @@ describe('a release that a crash cut short', () => {
       [parent!.id],
     );
     await db.sql(
-      `UPDATE jobs SET status = 'completed', worker_id = 'w-1', started_at = now(), completed_at = now() - interval '1 minute' WHERE id = $1`,
+      `UPDATE jobs SET status = 'completed', worker_id = 'w-1', started_at = now(), completed_at = now() - interval '1 minute', updated_at = now() WHERE id = $1`,
       [parent!.id],
     );
     const released = async () =>
