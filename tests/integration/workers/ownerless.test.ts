@@ -61,6 +61,10 @@ test('they are found page by page, in every queue and lane', async () => {
     SELECT 'x', queue, priority, CASE WHEN n % 3 = 0 THEN 'running' ELSE 'pending' END::job_status,
            CASE WHEN n % 3 = 0 THEN 'w-9' END, (n % 3 = 0)::int, CASE WHEN n % 3 = 0 THEN now() END
       FROM unnest('{default,other}'::text[]) AS queue, unnest('{0,50,100}'::int[]) AS priority, generate_series(1, 9) AS n`);
-  expect(await rescueOwnerless(db.installation, 4)).toBe(18);
+  // A dependency was added while it ran.
+  await db.sql(
+    `INSERT INTO jobs (job_type, status, worker_id, attempt, unmet_dependencies) SELECT 'x', 'running', 'w-9', 1, 1 FROM generate_series(1, 5)`,
+  );
+  expect(await rescueOwnerless(db.installation, 4)).toBe(23);
   expect(await db.sql(`SELECT 1 FROM jobs WHERE status = 'running'`)).toEqual([]);
 });
