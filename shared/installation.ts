@@ -83,14 +83,23 @@ const UNDEFINED_TABLE = '42P01';
 const UNDEFINED_COLUMN = '42703';
 
 const READ_INSTALLATION = `
-  SELECT i.id, i.seal_key AS "sealKey", n.nspname AS schema FROM installation i
-    JOIN pg_class c ON c.oid = i.tableoid JOIN pg_namespace n ON n.oid = c.relnamespace`;
+  SELECT i.id, i.seal_key AS "sealKey", n.nspname AS schema,
+         (SELECT o.nspname FROM pg_class j JOIN pg_namespace o ON o.oid = j.relnamespace WHERE j.oid = to_regclass('jobs')) AS "schemaOfJobs"
+    FROM installation i JOIN pg_class c ON c.oid = i.tableoid JOIN pg_namespace n ON n.oid = c.relnamespace`;
+
+interface Found {
+  readonly id: string;
+  readonly sealKey: Buffer;
+  readonly schema: string;
+  readonly schemaOfJobs: string;
+}
 
 async function readInstallation(db: Database): Promise<{ id: string; sealKey: Buffer }> {
   try {
-    const { rows } = await db.query<{ id: string; sealKey: Buffer; schema: string }>(READ_INSTALLATION);
-    if (rows[0]?.schema === db.schema) return rows[0];
-    if (rows[0]) throw wrongSchema(rows[0].schema, db.schema);
+    const found = (await db.query<Found>(READ_INSTALLATION)).rows[0];
+    if (found && found.schema !== db.schema) throw wrongSchema(found.schema, db.schema);
+    if (found && found.schemaOfJobs !== db.schema) throw otherJobs(found.schemaOfJobs, db.schema);
+    if (found) return found;
     throw new HoldfastError(
       'not_migrated',
       'table "installation" is empty: run `holdfast migrate down` and `up` on a new database',
@@ -121,4 +130,12 @@ const wrongSchema = (found: string, wanted: string) =>
     'not_migrated',
     `connections see Holdfast's tables in schema "${found}", but DATABASE_SCHEMA is "${wanted}": correct it, or the search_path ` +
       `of the role or database${hintOf(wanted)}`,
+  );
+
+/** Behind a pooler, where connections cannot say which schema comes first. */
+const otherJobs = (found: string, wanted: string) =>
+  new HoldfastError(
+    'not_migrated',
+    `connections find a table "jobs" in schema "${found}" before Holdfast's in "${wanted}": let the search_path of the role or database ` +
+      `begin with "${wanted}"`,
   );

@@ -34,6 +34,8 @@ async function connect() {
     client = undefined;
   });
   await connection.connect();
+  const { processID } = /** @type {{ processID?: number | null }} */ (/** @type {unknown} */ (connection));
+  await connection.query(data.adoptSql, [processID, data.schema]);
   return connection;
 }
 

@@ -1,15 +1,20 @@
 import { fileURLToPath } from 'node:url';
 import { Worker as Thread } from 'node:worker_threads';
-import type { ClientConfig } from 'pg';
+import pg from 'pg';
 import type { Service } from '../shared/lifecycle/service.js';
 import { END_BLOCKED, type TypePolicies } from '../shared/jobs/end-blocked.js';
+import { ADOPT_SESSION } from '../shared/postgres/kept-plans.js';
 import { BEAT } from '../shared/workers/registry.js';
 import { BOARD } from './deadline-board.js';
 import type { RunningAttempts } from './running-attempts.js';
 
 export interface HeartbeatThreadData {
-  readonly connection: ClientConfig;
+  readonly connection: pg.ClientConfig;
   readonly workerId: string;
+  /** Makes a new connection ours; see ADOPT_SESSION. */
+  readonly adoptSql: string;
+  /** Quoted. */
+  readonly schema: string;
   readonly beatSql: string;
   readonly intervalMs: number;
   /** A beat over a connection that does not answer, or that is not made in this time, is given up for a new connection. */
@@ -24,7 +29,9 @@ export interface HeartbeatThreadData {
 }
 
 export interface HeartbeatOptions {
-  readonly connection: ClientConfig;
+  readonly connection: pg.ClientConfig;
+  /** Where Holdfast's tables are. */
+  readonly schema: string;
   readonly workerId: string;
   readonly intervalMs: number;
   /** What a job over its timeout gets to end by itself. */
@@ -59,9 +66,11 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
     name: 'heartbeat',
     watch,
     async start() {
-      const { connection, workerId, intervalMs, graceMs, policies, isDeadLetterEnabled } = options;
+      const { connection, schema, workerId, intervalMs, graceMs, policies, isDeadLetterEnabled } = options;
       const workerData: HeartbeatThreadData = {
         connection,
+        schema: pg.escapeIdentifier(schema),
+        adoptSql: ADOPT_SESSION,
         workerId,
         beatSql: BEAT,
         intervalMs,

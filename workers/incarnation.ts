@@ -72,6 +72,7 @@ export class Incarnation implements Service {
     this.consumers = this.createConsumers();
     const heartbeat = createHeartbeat({
       connection: installation.db.connectionConfig,
+      schema: installation.db.schema,
       workerId,
       intervalMs: settings.heartbeatIntervalMs,
       graceMs,

@@ -86,7 +86,7 @@ const ROLLBACK = { text: 'ROLLBACK' };
 export function createDatabase(options: DatabaseOptions): Database {
   const { poolSize = 10, schema = 'public' } = options;
   const config = connectionConfig(options);
-  const plans = new KeptPlans();
+  const plans = new KeptPlans(schema);
   const { use: withClient, close } = createConnectionPool({ ...config, types, max: poolSize }, (client) =>
     plans.adopt(client),
   );

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type pg from 'pg';
+import pg from 'pg';
 import { toldProcessId } from './told-process-id.js';
 
 /**
@@ -15,11 +15,16 @@ const MOST_LOCK_WAIT_MS = 9_500;
  * makes PostgreSQL think again before the next ANALYZE: Holdfast's statements find every row by an index. For the same reason
  * one plan is good for all values, from the first time on; PostgreSQL would plan five times, and some statements for ever. So no
  * statement may depend on a value to be planned well: a LIMIT that is a parameter is taken for a tenth of the table.
+ *
+ * Our schema ($2, quoted) comes first: the role's search_path may name the application's own table of jobs before ours, or not name ours at
+ * all. What else is in it stays, for triggers of the application's own.
  */
-const ADOPT_SESSION = `
+export const ADOPT_SESSION = `
   SELECT set_config('enable_seqscan', 'off', false), set_config('jit', 'off', false),
     set_config('plan_cache_mode', 'force_generic_plan', false),
-    set_config('lock_timeout', '${MOST_LOCK_WAIT_MS}', false) WHERE pg_backend_pid() = $1`;
+    set_config('lock_timeout', '${MOST_LOCK_WAIT_MS}', false),
+    set_config('search_path', concat_ws(', ', $2::text, NULLIF(current_setting('search_path'), '')), false)
+   WHERE pg_backend_pid() = $1`;
 
 /** SQLSTATEs of a kept plan that the server no longer has, or no longer may use: columns were changed. */
 const LOST_PLAN = ['26000', '42P05', '0A000'];
@@ -46,9 +51,14 @@ function nameOf(text: string): string {
 export class KeptPlans {
   private readonly owned = new WeakSet<pg.ClientBase>();
 
+  constructor(private readonly schema: string) {}
+
   /** Once per connection, before its first statement. */
   async adopt(client: pg.ClientBase): Promise<void> {
-    const { rowCount } = await client.query(ADOPT_SESSION, [toldProcessId(client)]);
+    const { rowCount } = await client.query(ADOPT_SESSION, [
+      toldProcessId(client),
+      pg.escapeIdentifier(this.schema),
+    ]);
     if (rowCount === 1) this.owned.add(client);
   }
 

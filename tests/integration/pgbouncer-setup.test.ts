@@ -135,6 +135,15 @@ import { actJob } from '../support/test-jobs.js';
     });
   });
 
+  test('a table of the application’s own that comes first in the search_path is told', async () => {
+    await migrate('up', { connectionString: direct });
+    await onServer('CREATE SCHEMA app; CREATE TABLE app.jobs (id int)', direct);
+    await onServer(`ALTER DATABASE ${name} SET search_path = app, public`);
+    await expect(openInstallation({ postgres: { connectionString: await pool() } })).rejects.toThrow(
+      'connections find a table "jobs" in schema "app" before Holdfast\'s in "public"',
+    );
+  });
+
   describe('what it cannot serve is unavailable, and certainly not done', () => {
     const isRefused = (message: string) => ({
       kind: 'unavailable',
