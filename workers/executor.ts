@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { ClaimedJob } from '../shared/jobs/claimed-job.js';
 import { decideFailure } from '../shared/jobs/decide-outcome.js';
 import type { AnyJobDefinition } from '../shared/jobs/define-job.js';
+import { keepCancelledLogs } from '../shared/jobs/keep-cancelled-logs.js';
 import { PermanentError, TransientError } from '../shared/jobs/job-errors.js';
 import { complete, type Outcome } from '../shared/jobs/outcome.js';
 import type { RetryPolicy } from '../shared/jobs/retry-policy.js';
@@ -33,8 +34,13 @@ export async function executeJob(job: ClaimedJob, options: ExecutorOptions): Pro
   } finally {
     options.running.delete(attempt);
   }
-  // Cancelled: the cancel recorded the attempt. Lost: the rescue did.
-  if (attempt.abortedFor === 'cancelled' || attempt.abortedFor === 'lost') return null;
+  // The rescue recorded the attempt.
+  if (attempt.abortedFor === 'lost') return null;
+  if (attempt.abortedFor === 'cancelled') {
+    // The cancel did, all but this.
+    await keepCancelledLogs(options.db, options.workerId, job, attempt.logs);
+    return null;
+  }
   const end = { job, durationMs: attempt.durationMs, logs: attempt.logs };
   if (!failure) return complete(end, result);
   const policy = { ...options.retryPolicy, ...definition.retry };

@@ -55,6 +55,7 @@ describe('a worker', () => {
     const run = await held.run(next);
     const aborted = new Promise<void>((resolve) => run.ctx.signal.addEventListener('abort', () => resolve()));
     const askedAt = Date.now();
+    run.ctx.log.info('half done');
     await client.cancel(id, 'changed my mind');
     await aborted;
     expect(Date.now() - askedAt).toBeLessThan(5_000);
@@ -65,6 +66,15 @@ describe('a worker', () => {
       error_message: 'changed my mind',
     });
     expect(await attempts(id)).toEqual([[1, 'cancelled', expect.any(String)]]);
+    await eventually(
+      'what it logged is on record',
+      async () =>
+        (
+          await db.sql(`SELECT 1 FROM job_executions WHERE job_id = $1 AND logs::text LIKE '%half done%'`, [
+            id,
+          ])
+        ).length,
+    );
   });
 
   test('that was declared dead aborts everything and goes on as another incarnation', async () => {
