@@ -1,13 +1,7 @@
 /** The kinds of values that variables have, and how each is written. */
+import type { Range } from '../shared/rules.js';
+import { LONGEST_MS } from '../shared/time/longest.js';
 import { BadValue, variable, type Declared, type Description } from './variable.js';
-
-interface Range {
-  readonly from: number;
-  readonly to: number;
-}
-
-/** The longest wait that a Node timer and an `int` column can hold: 24 days. */
-const MOST_MS = 2_147_483_647;
 
 export function readWholeNumber(text: string, { from, to }: Range): number {
   const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
@@ -20,7 +14,7 @@ export const wholeNumber = <const Given extends Description & Range>(given: Give
 
 export const milliseconds = <const Given extends Description & Partial<Range>>(given: Given) =>
   variable({ unit: 'ms', ...given }, (text) =>
-    readWholeNumber(text, { from: given.from ?? 0, to: given.to ?? MOST_MS }),
+    readWholeNumber(text, { from: given.from ?? 0, to: given.to ?? LONGEST_MS }),
   ) as Declared<number, Given>;
 
 export const bytes = <const Given extends Description & Range>(given: Given) =>

@@ -1,10 +1,7 @@
 import { z } from 'zod';
+import { JOB_ID, QUEUE_NAME, QUEUE_NAME_RULE } from '../../shared/jobs/job-limits.js';
+import { isStorableText, UNSTORABLE } from '../../shared/jobs/storable-text.js';
 import { EARLIEST, LATEST, OUTSIDE_YEARS } from '../../shared/time/years.js';
-
-/** What PostgreSQL cannot store in a text: U+0000, and halves of surrogate pairs. */
-export const isStorableText = (text: string): boolean => !text.includes('\0') && !/\p{Surrogate}/u.test(text);
-
-const UNSTORABLE = 'must not contain U+0000 or half of a surrogate pair';
 
 export const text = (longest: number) => z.string().min(1).max(longest).refine(isStorableText, UNSTORABLE);
 
@@ -53,14 +50,14 @@ export const jsonObject = (description: string) =>
 
 export const queueName = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9_.-]{0,62}$/, 'must match [a-z0-9][a-z0-9_.-]{0,62}')
+  .regex(QUEUE_NAME, QUEUE_NAME_RULE)
   .meta({ description: 'A queue: 1 to 63 of a-z, 0-9, "_", "." and "-".', examples: ['default'] });
 
-const ID_RULE = 'must be a whole number from 1 to 9007199254740991';
+const ID_RULE = `must be a whole number from ${JOB_ID.from} to ${JOB_ID.to}`;
 
 export const jobId = z
   .int(ID_RULE)
-  .min(1, ID_RULE)
+  .min(JOB_ID.from, ID_RULE)
   .meta({ description: 'A job’s id.', examples: [42] });
 
 /** An id as a part of the address. */
@@ -69,7 +66,7 @@ export const idText = z
   .regex(/^[1-9]\d{0,15}$/, ID_RULE)
   .transform(Number)
   .refine(Number.isSafeInteger, ID_RULE)
-  .meta({ type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER, pattern: undefined });
+  .meta({ type: 'integer', minimum: JOB_ID.from, maximum: JOB_ID.to, pattern: undefined });
 
 export const jobParams = z.strictObject({ id: idText });
 

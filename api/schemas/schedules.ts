@@ -1,10 +1,17 @@
 import { z } from 'zod';
+import {
+  LONGEST_NAME,
+  LONGEST_TYPE,
+  MAX_RETRIES,
+  PRIORITY,
+  TIMEOUT_MS,
+} from '../../shared/jobs/job-limits.js';
 import { MISFIRE_POLICIES, OVERLAP_POLICIES } from '../../shared/schedules/schedule.js';
 import { isoTime, jobId, jsonObject, queueName, success, text, time, wholeNumber } from './common.js';
 
 const nullable = { text: z.string().nullable(), time: time.nullable(), int: z.int().nullable() };
 
-const WITHIN_100 = 'must be a whole number from 0 to 100';
+const PRIORITY_RULE = `must be a whole number from ${PRIORITY.from} to ${PRIORITY.to}`;
 const WITHIN_1000 = 'must be a whole number from 1 to 1000';
 
 /** Whether expression, time zone and interval mean something is checked where the schedule is made; see check-schedule.ts. */
@@ -34,19 +41,27 @@ const rule = {
 };
 
 const job = {
-  job_type: text(100).meta({ description: 'Of the jobs it submits.', examples: ['data_processing'] }),
+  job_type: text(LONGEST_TYPE).meta({
+    description: 'Of the jobs it submits.',
+    examples: ['data_processing'],
+  }),
   payload: jsonObject('Of the jobs it submits. Default {}.'),
   queue: queueName,
   priority: z
-    .int(WITHIN_100)
-    .min(0, WITHIN_100)
-    .max(100, WITHIN_100)
+    .int(PRIORITY_RULE)
+    .min(PRIORITY.from, PRIORITY_RULE)
+    .max(PRIORITY.to, PRIORITY_RULE)
     .meta({ description: 'Higher first. Default 50.', default: 50 }),
-  max_retries: z.int().min(0).max(1_000).nullable().meta({ description: 'Null: what holds for all jobs.' }),
+  max_retries: z
+    .int()
+    .min(MAX_RETRIES.from)
+    .max(MAX_RETRIES.to)
+    .nullable()
+    .meta({ description: 'Null: what holds for all jobs.' }),
   timeout_ms: z
     .int()
-    .min(1)
-    .max(2 ** 31 - 1)
+    .min(TIMEOUT_MS.from)
+    .max(TIMEOUT_MS.to)
     .nullable()
     .meta({ description: 'Null: what holds for all jobs.' }),
 };
@@ -66,7 +81,7 @@ const policies = {
     description: '`skip`: no fire while the last job is unfinished. Default `allow`.',
     default: 'allow',
   }),
-  created_by: text(255).nullable(),
+  created_by: text(LONGEST_NAME).nullable(),
 };
 
 const changes = z.strictObject({ ...rule, ...job, ...policies }).partial();
@@ -92,7 +107,10 @@ export const changeScheduleBody = changes.meta({ id: 'ChangeSchedule', examples:
 export const previewBody = z
   .strictObject({
     ...rule,
-    count: z.int(WITHIN_100).min(1, 'must be from 1 to 100').max(100, 'must be from 1 to 100'),
+    count: z
+      .int('must be a whole number from 1 to 100')
+      .min(1, 'must be from 1 to 100')
+      .max(100, 'must be from 1 to 100'),
   })
   .partial()
   .meta({
@@ -113,7 +131,7 @@ export const listQuery = z.strictObject({
     .transform((value) => value === 'true')
     .meta({ type: 'boolean' })
     .optional(),
-  job_type: text(100).optional(),
+  job_type: text(LONGEST_TYPE).optional(),
   queue: queueName.optional(),
   limit: wholeNumber(1, 1_000, DEFAULT_LIMIT),
   cursor: text(200).optional().meta({ description: 'The `next_cursor` of the page before.' }),

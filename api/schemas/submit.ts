@@ -1,14 +1,26 @@
 import { z } from 'zod';
+import {
+  DELAY_MS,
+  DEPENDENCY_POLICIES,
+  LONGEST_KEY,
+  LONGEST_NAME,
+  LONGEST_TAG,
+  LONGEST_TYPE,
+  MAX_RETRIES,
+  MOST_TAGS,
+  PRIORITY,
+  TIMEOUT_MS,
+  UNIQUE_POLICIES,
+} from '../../shared/jobs/job-limits.js';
 import { isoTime, jobId, jobStatus, jsonObject, queueName, success, text, time } from './common.js';
 
-const priority = z
-  .int('must be a whole number from 0 to 100')
-  .min(0, 'must be from 0 to 100')
-  .max(100, 'must be from 0 to 100')
-  .meta({ description: 'Higher first. Default 50.', default: 50, examples: [50] });
+const WITHIN = `from ${PRIORITY.from} to ${PRIORITY.to}`;
 
-const LONGEST_MS = 2 ** 31 - 1;
-const TEN_YEARS_MS = 10 * 365 * 86_400_000;
+const priority = z
+  .int(`must be a whole number ${WITHIN}`)
+  .min(PRIORITY.from, `must be ${WITHIN}`)
+  .max(PRIORITY.to, `must be ${WITHIN}`)
+  .meta({ description: 'Higher first. Default 50.', default: 50, examples: [50] });
 
 const dependency = z
   .union(
@@ -17,7 +29,7 @@ const dependency = z
       z.strictObject({
         job_id: jobId,
         on_failure: z
-          .enum(['block', 'cancel', 'run'])
+          .enum(DEPENDENCY_POLICIES)
           .optional()
           .meta({ description: 'When that job fails: wait for ever (default), be cancelled, run anyway.' }),
       }),
@@ -37,38 +49,46 @@ const SUBMIT_EXAMPLE = {
 };
 
 const fields = {
-  job_type: text(100).meta({ description: 'Selects the handler.', examples: ['email_notification'] }),
+  job_type: text(LONGEST_TYPE).meta({
+    description: 'Selects the handler.',
+    examples: ['email_notification'],
+  }),
   payload: jsonObject(
     'What the handler is given. An object; as JSON at most 1 MiB where nothing else is configured.',
   ),
   queue: queueName.optional(),
   priority: priority.optional(),
-  max_retries: z.int().min(0).max(1_000).optional().meta({ description: 'Default 3.', default: 3 }),
+  max_retries: z
+    .int()
+    .min(MAX_RETRIES.from)
+    .max(MAX_RETRIES.to)
+    .optional()
+    .meta({ description: 'Default 3.', default: 3 }),
   timeout_ms: z
     .int()
-    .min(1)
-    .max(LONGEST_MS)
+    .min(TIMEOUT_MS.from)
+    .max(TIMEOUT_MS.to)
     .optional()
     .meta({ description: 'For one attempt. Default 300000.', default: 300_000 }),
   scheduled_at: isoTime('Not before this time.').optional(),
   delay_ms: z
     .int()
-    .min(0)
-    .max(TEN_YEARS_MS)
+    .min(DELAY_MS.from)
+    .max(DELAY_MS.to)
     .optional()
     .meta({ description: 'Not before this long from now, by the database’s clock.' }),
   depends_on: dependencies.optional().meta({ description: 'Jobs that must complete first.' }),
   metadata: jsonObject('Kept with the job; handlers see it.').optional(),
-  tags: z.array(text(64)).max(20).optional(),
-  unique_key: text(255).optional().meta({
+  tags: z.array(text(LONGEST_TAG)).max(MOST_TAGS).optional(),
+  unique_key: text(LONGEST_KEY).optional().meta({
     description: 'At most one unfinished job has it; `unique_policy` says what submitting another does.',
   }),
-  unique_policy: z.enum(['return_existing', 'replace_payload']).optional().meta({
+  unique_policy: z.enum(UNIQUE_POLICIES).optional().meta({
     description:
       'When an unfinished job has the unique_key: return it (default), or replace its payload, and priority and time where given, while it waits. One that runs, or is of another type, stays as it is.',
     default: 'return_existing',
   }),
-  created_by: text(255).optional(),
+  created_by: text(LONGEST_NAME).optional(),
 };
 
 interface Together {
@@ -93,7 +113,7 @@ export const submitBody = z
   .check(fitTogether)
   .meta({ id: 'SubmitJob', examples: [SUBMIT_EXAMPLE] });
 
-export const idempotencyKey = text(255).meta({
+export const idempotencyKey = text(LONGEST_KEY).meta({
   description: 'The same key and body: the first job again, with 200. Another body: 409.',
 });
 

@@ -12,6 +12,7 @@ import {
   SCHEDULED_AT,
   TIMEOUT_MS,
 } from './insert-columns.js';
+import { QUEUE_NAME_RULE } from './job-limits.js';
 import type { NewJob } from './new-job.js';
 import { findUnstorableJob, refuseJob, toJson } from './refuse-job.js';
 
@@ -105,8 +106,7 @@ function inOrder(groups: readonly InsertedGroup[]): InsertedJob[] {
 
 /** What PostgreSQL did not take, and nothing that we look at explains. */
 function describeRefusal({ constraint }: PostgresError): FieldProblem {
-  if (constraint === 'queue_name_check')
-    return { field: 'queue', problem: 'must match [a-z0-9][a-z0-9_.-]{0,62}' };
+  if (constraint === 'queue_name_check') return { field: 'queue', problem: QUEUE_NAME_RULE };
   return { field: 'payload', problem: 'or another value of it is one that PostgreSQL cannot store' };
 }
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { JobDefaults } from '../installation.js';
+import type { DEPENDENCY_POLICIES, UNIQUE_POLICIES } from './job-limits.js';
 
 /** What happens to a job when a job it depends on fails or is cancelled: wait for ever, be cancelled, run anyway. */
-export type DependencyPolicy = 'block' | 'cancel' | 'run';
+export type DependencyPolicy = (typeof DEPENDENCY_POLICIES)[number];
 
 export interface Dependency {
   readonly jobId: number;
@@ -14,7 +15,7 @@ export interface Dependency {
  * What a submit does when an unfinished job has its unique key: return that one as it is, or replace its payload (and its
  * priority and time, where given) as long as it waits and is of the same type. One that runs stays as it is.
  */
-export type UniquePolicy = 'return_existing' | 'replace_payload';
+export type UniquePolicy = (typeof UNIQUE_POLICIES)[number];
 
 /** A job as it is submitted; what is left out takes the column's default. Times are milliseconds. */
 export interface NewJob {

@@ -1,3 +1,9 @@
+/** Whether PostgreSQL can store a text as it is: not with U+0000, nor with half of a surrogate pair. */
+export const isStorableText = (text: string): boolean => !text.includes('\0') && !/\p{Surrogate}/u.test(text);
+
+/** It goes on after the name of what holds such a text. */
+export const UNSTORABLE = 'must not contain U+0000 or half of a surrogate pair';
+
 /**
  * What PostgreSQL can store of a text, at most `limit` characters: no U+0000, and no half of a surrogate pair, which the
  * cut itself may leave behind.

@@ -1,5 +1,6 @@
 import { HoldfastError } from '../errors.js';
 import type { Installation } from '../installation.js';
+import { QUEUE_NAME_RULE } from '../jobs/job-limits.js';
 import { lockTimeout } from '../postgres/lock-timeout.js';
 import { isPostgresError } from '../postgres/postgres-error.js';
 
@@ -41,9 +42,8 @@ export function explain(queue: string, error: unknown): unknown {
     return new HoldfastError('busy', what, { cause: error });
   }
   if (isPostgresError(error, 'constraint') && error.constraint === 'queue_name_check') {
-    const problem = 'must match [a-z0-9][a-z0-9_.-]{0,62}';
-    const details = [{ field: 'name', problem }];
-    return new HoldfastError('validation_failed', `name: ${problem}`, { cause: error, details });
+    const details = [{ field: 'name', problem: QUEUE_NAME_RULE }];
+    return new HoldfastError('validation_failed', `name: ${QUEUE_NAME_RULE}`, { cause: error, details });
   }
   return error;
 }

@@ -1,6 +1,16 @@
 import { HoldfastError, messageOf, type FieldProblem } from '../errors.js';
 import type { JobDefaults } from '../installation.js';
+import {
+  isQueueName,
+  LONGEST_NAME,
+  LONGEST_TYPE,
+  MAX_RETRIES,
+  PRIORITY,
+  QUEUE_NAME_RULE,
+  TIMEOUT_MS,
+} from '../jobs/job-limits.js';
 import { DEFAULT_MOST_BYTES, findProblem } from '../jobs/storable-json.js';
+import { isWholeWithin, type Range } from '../rules.js';
 import { EARLIEST, LATEST, OUTSIDE_YEARS } from '../time/years.js';
 import { nextCronFire } from './cron-fires.js';
 import { cronPattern } from './cron-pattern.js';
@@ -8,10 +18,9 @@ import { MISFIRE_POLICIES, OVERLAP_POLICIES, type ScheduleSpec } from './schedul
 import { timeZone } from './time-zone.js';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}$/;
-const QUEUE = /^[a-z0-9][a-z0-9_.-]{0,62}$/;
-const SHORTEST_MS = 1_000;
-const LONGEST_MS = 10 * 365 * 86_400_000;
-const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
+/** At most ten years. */
+const INTERVAL_MS = { from: 1_000, to: 10 * 365 * 86_400_000 };
+const CATCH_UP = { from: 1, to: 1_000 };
 
 /** @throws HoldfastError `validation_failed`, each field named as in the database */
 export function checkSchedule(name: string, spec: ScheduleSpec, defaults: JobDefaults = {}): void {
@@ -44,8 +53,8 @@ export function findRuleProblems(rule: Rule): FieldProblem[] {
   if (cron !== null && interval !== null)
     note('interval_ms', 'must not be given together with cron_expression');
   if (cron !== null) note('cron_expression', findCronProblem(cron));
-  if (interval !== null && !isWholeWithin(interval, SHORTEST_MS, LONGEST_MS))
-    note('interval_ms', `must be a whole number from ${SHORTEST_MS} to ${LONGEST_MS}`);
+  if (interval !== null && !isWholeWithin(interval, INTERVAL_MS))
+    note('interval_ms', `must be a whole number from ${INTERVAL_MS.from} to ${INTERVAL_MS.to}`);
   note('timezone', findZoneProblem(timezone));
   note('starts_at', findTimeProblem(starts_at));
   note('ends_at', findTimeProblem(ends_at));
@@ -91,14 +100,16 @@ function checkJob(spec: ScheduleSpec, { maxPayloadBytes = DEFAULT_MOST_BYTES }: 
   const note = (field: string, isRight: boolean, problem: string) => {
     if (!isRight) problems.push({ field, problem });
   };
-  const hasType = typeof job_type === 'string' && job_type.length >= 1 && job_type.length <= 100;
-  note('job_type', hasType, 'must have 1 to 100 characters');
-  note('queue', QUEUE.test(queue), 'must match [a-z0-9][a-z0-9_.-]{0,62}');
-  note('priority', isWholeWithin(priority, 0, 100), 'must be a whole number from 0 to 100');
-  note('max_retries', max_retries === null || isWholeWithin(max_retries, 0, 1_000), 'must be from 0 to 1000');
-  const hasTimeout = timeout_ms === null || isWholeWithin(timeout_ms, 1, LONGEST_TIMEOUT_MS);
-  note('timeout_ms', hasTimeout, `must be from 1 to ${LONGEST_TIMEOUT_MS}`);
-  note('created_by', created_by === null || created_by.length <= 255, 'must have at most 255 characters');
+  const hasType = typeof job_type === 'string' && job_type.length >= 1 && job_type.length <= LONGEST_TYPE;
+  note('job_type', hasType, `must have 1 to ${LONGEST_TYPE} characters`);
+  note('queue', isQueueName(queue), QUEUE_NAME_RULE);
+  note('priority', isWholeWithin(priority, PRIORITY), `must be a whole number ${span(PRIORITY)}`);
+  const hasRetries = max_retries === null || isWholeWithin(max_retries, MAX_RETRIES);
+  note('max_retries', hasRetries, `must be ${span(MAX_RETRIES)}`);
+  const hasTimeout = timeout_ms === null || isWholeWithin(timeout_ms, TIMEOUT_MS);
+  note('timeout_ms', hasTimeout, `must be ${span(TIMEOUT_MS)}`);
+  const hasAuthor = created_by === null || created_by.length <= LONGEST_NAME;
+  note('created_by', hasAuthor, `must have at most ${LONGEST_NAME} characters`);
   const problem = findProblem(payload, {
     mostBytes: maxPayloadBytes,
     advice: 'store it elsewhere and give a reference to it',
@@ -113,10 +124,9 @@ function checkPolicies({ misfire_policy, overlap_policy, max_catch_up }: Schedul
     problems.push({ field: 'misfire_policy', problem: `must be one of ${MISFIRE_POLICIES.join(', ')}` });
   if (!OVERLAP_POLICIES.includes(overlap_policy))
     problems.push({ field: 'overlap_policy', problem: `must be one of ${OVERLAP_POLICIES.join(', ')}` });
-  if (!isWholeWithin(max_catch_up, 1, 1_000))
-    problems.push({ field: 'max_catch_up', problem: 'must be a whole number from 1 to 1000' });
+  if (!isWholeWithin(max_catch_up, CATCH_UP))
+    problems.push({ field: 'max_catch_up', problem: `must be a whole number ${span(CATCH_UP)}` });
   return problems;
 }
 
-const isWholeWithin = (value: number, least: number, most: number): boolean =>
-  Number.isSafeInteger(value) && value >= least && value <= most;
+const span = ({ from, to }: Range): string => `from ${from} to ${to}`;
