@@ -4,6 +4,8 @@ import { HoldfastError } from '../errors.js';
 import { openInstallation, type Installation, type InstallationOptions } from '../installation.js';
 import { addDependencies } from '../jobs/add-dependencies.js';
 import { cancelJob } from '../jobs/cancel-job.js';
+import { checkJobId } from '../jobs/check-job-id.js';
+import { checkDependencies, checkSubmitOptions, type JobFields } from '../jobs/check-submit-options.js';
 import type { JobDefinition } from '../jobs/define-job.js';
 import { FINISHED } from '../jobs/job-state.js';
 import type { Dependency, NewJob, SubmittedJob } from '../jobs/new-job.js';
@@ -18,7 +20,7 @@ import type { QueryTarget } from '../postgres/query-target.js';
 export type ClientOptions = InstallationOptions | { readonly installation: Installation };
 
 /** What a submit may say beyond the payload; it overrides what the job type says. */
-export interface SubmitOptions extends Partial<Omit<NewJob, 'jobType' | 'payload'>> {
+export interface SubmitOptions extends JobFields {
   /** Submit inside this transaction: the job exists when it commits. Its search_path must include Holdfast's schema. */
   readonly tx?: QueryTarget;
 }
@@ -28,8 +30,8 @@ export interface Client {
   /**
    * Submits one job. Concurrent calls share one INSERT.
    *
-   * @throws HoldfastError `validation_failed` naming the fields, `idempotency_key_reused`, `postgres_unavailable`,
-   *   `outcome_unknown`
+   * @throws HoldfastError `validation_failed` naming the fields, those of the options as they are called here, of the payload as
+   *   `payload.to`; `idempotency_key_reused`, `postgres_unavailable`, `outcome_unknown`
    */
   submit<Schema extends z.ZodType, Result>(
     job: JobDefinition<Schema, Result>,
@@ -49,22 +51,27 @@ export interface Client {
   /**
    * Resolves with what the handler returned.
    *
-   * @throws HoldfastError `timeout` when the job has not finished within `timeoutMs` (default 30,000), `not_found`; JobFailedError
+   * @throws HoldfastError `timeout` when the job has not finished within `timeoutMs` (default 30,000), `not_found`,
+   *   `validation_failed`; JobFailedError
    */
   result<Result = unknown>(jobId: number, options?: { timeoutMs?: number }): Promise<Result>;
-  /** The job with its attempts and the reason of its state; null when there is none. */
+  /**
+   * The job with its attempts and the reason of its state; null when there is none.
+   *
+   * @throws HoldfastError `validation_failed` for what is no job's id
+   */
   get(jobId: number): Promise<JobDetail | null>;
   /**
    * Makes a pending job wait for further jobs.
    *
-   * @throws HoldfastError `not_found`, `not_pending`, `validation_failed` when one of them does not exist, `dependency_cycle`
-   *   naming the jobs, `busy`
+   * @throws HoldfastError `not_found`, `not_pending`, `validation_failed` when one of them does not exist or is no job's id,
+   *   `dependency_cycle` naming the jobs, `busy`
    */
   addDependencies(jobId: number, dependsOn: readonly Dependency[]): Promise<void>;
   /**
    * Cancels a job that has not finished. When it runs, its handler's signal is aborted within a second.
    *
-   * @throws HoldfastError `not_found`, `already_finished`, `busy`
+   * @throws HoldfastError `not_found`, `already_finished`, `busy`, `validation_failed`
    */
   cancel(jobId: number, reason?: string): Promise<void>;
   /**
@@ -99,27 +106,39 @@ export async function createClient(options: ClientOptions): Promise<Client> {
 
   return {
     async submit(job, payload, { tx, ...rest } = {}) {
+      checkSubmitOptions(rest);
       const newJob = toNewJob(job, payload, rest);
       return tx
         ? ((await submitJobsIn(tx, [newJob], installation.jobDefaults))[0] as SubmittedJob)
         : coalescer.submit(newJob);
     },
     async submitMany(job, payloads, { tx, ...rest } = {}) {
+      checkSubmitOptions(rest);
       const newJobs = payloads.map((payload) => toNewJob(job, payload, rest));
       return tx ? submitJobsIn(tx, newJobs, installation.jobDefaults) : submitJobs(installation, newJobs);
     },
     result: <Result>(jobId: number, { timeoutMs = 30_000 } = {}) =>
       awaitResult(installation, jobId, timeoutMs) as Promise<Result>,
-    get: (jobId) => reader.read(jobId),
-    addDependencies: (jobId, dependsOn) => addDependencies(installation, jobId, dependsOn),
-    cancel: (jobId, reason) => cancelJob(installation, jobId, reason),
+    async get(jobId) {
+      // It would fail those that are read together with it.
+      checkJobId(jobId);
+      return reader.read(jobId);
+    },
+    async addDependencies(jobId, dependsOn) {
+      checkDependencies(jobId, dependsOn);
+      await addDependencies(installation, jobId, dependsOn);
+    },
+    async cancel(jobId, reason) {
+      checkJobId(jobId);
+      await cancelJob(installation, jobId, reason);
+    },
     upsertSchedules: (schedules) => upsertSchedules(installation, schedules),
     close: () => (ownsInstallation ? installation.close() : Promise.resolve()),
   };
 }
 
 /** Stored is what the caller gave, not what the schema makes of it: the worker applies the schema again. */
-function toNewJob(job: JobDefinition, payload: unknown, options: Omit<SubmitOptions, 'tx'>): NewJob {
+function toNewJob(job: JobDefinition, payload: unknown, options: JobFields): NewJob {
   const parsed = job.payload.safeParse(payload);
   if (!parsed.success) {
     const details = parsed.error.issues.map((issue) => ({
@@ -132,11 +151,6 @@ function toNewJob(job: JobDefinition, payload: unknown, options: Omit<SubmitOpti
       `the payload does not fit job type ${job.type}: ${summary}`,
       { details },
     );
-  }
-  if (options.uniquePolicy !== undefined && options.uniqueKey === undefined) {
-    const problem = 'must be given together with uniqueKey';
-    const details = [{ field: 'uniquePolicy', problem }];
-    throw new HoldfastError('validation_failed', `uniquePolicy ${problem}`, { details });
   }
   const { queue, priority, timeoutMs } = job;
   return {
@@ -154,6 +168,7 @@ const FIRST_LOOK_MS = 10;
 const LONGEST_LOOK_MS = 250;
 
 async function awaitResult(installation: Installation, jobId: number, timeoutMs: number): Promise<unknown> {
+  checkJobId(jobId, timeoutMs);
   const giveUpAt = performance.now() + timeoutMs;
   for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(pauseMs * 1.5, LONGEST_LOOK_MS)) {
     const outcome = await readJobOutcome(installation.db, jobId);
