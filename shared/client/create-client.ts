@@ -49,7 +49,7 @@ export interface Client {
     options?: SubmitOptions,
   ): Promise<SubmittedJob[]>;
   /**
-   * Resolves with what the handler returned.
+   * Resolves with what the handler returned, as JSON keeps it.
    *
    * @throws HoldfastError `timeout` when the job has not finished within `timeoutMs` (default 30,000), `not_found`,
    *   `validation_failed`; JobFailedError
@@ -173,7 +173,7 @@ async function awaitResult(installation: Installation, jobId: number, timeoutMs:
   for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(pauseMs * 1.5, LONGEST_LOOK_MS)) {
     const outcome = await readJobOutcome(installation.db, jobId);
     if (!outcome) throw new HoldfastError('not_found', `there is no job ${jobId}`);
-    if (outcome.status === 'completed') return outcome.result ?? undefined;
+    if (outcome.status === 'completed') return outcome.hasResult ? outcome.result : undefined;
     if (outcome.status === 'failed' || outcome.status === 'cancelled') {
       throw new JobFailedError(
         jobId,

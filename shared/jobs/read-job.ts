@@ -158,6 +158,8 @@ const toDeadLetter = (one: AsJson<DeadLetterOfJob>): DeadLetterOfJob => ({
 export interface JobOutcome {
   readonly status: JobStatus;
   readonly result: unknown;
+  /** False: the handler returned nothing, and `result` is null; a handler may also return null. */
+  readonly hasResult: boolean;
   readonly errorMessage: string | null;
   readonly errorClass: string | null;
 }
@@ -165,7 +167,8 @@ export interface JobOutcome {
 /** Just how a job stands: what somebody who waits for it asks. */
 export async function readJobOutcome(db: Database, id: number): Promise<JobOutcome | null> {
   const { rows } = await db.query<JobOutcome>(
-    `SELECT status, result, error_message AS "errorMessage", error_class AS "errorClass" FROM jobs WHERE id = $1`,
+    `SELECT status, result, result IS NOT NULL AS "hasResult", error_message AS "errorMessage", error_class AS "errorClass"
+       FROM jobs WHERE id = $1`,
     [id],
   );
   return rows[0] ?? null;
