@@ -24,7 +24,7 @@ import { createHeartbeat } from './heartbeat.js';
 import { isSuspect, RunningAttempts } from './running-attempts.js';
 import { Settler } from './settler.js';
 import { Slots } from './slots.js';
-import { retryPolicies, type ResolvedSettings } from './worker-settings.js';
+import { countSlots, retryPolicies, type ResolvedSettings } from './worker-settings.js';
 
 const RECONCILE_MS = 5_000;
 
@@ -108,7 +108,9 @@ export class Incarnation implements Service {
     const { settings } = this;
     const queues = [...settings.queues.keys()];
     const jobTypes = [...settings.jobs.keys()];
-    await registerWorker(db, this.workerId, { ...settings, queues, jobTypes });
+    const { deadAfterMs } = settings;
+    const description = { queues, jobTypes, concurrency: countSlots(settings), deadAfterMs };
+    await registerWorker(db, this.workerId, description);
     try {
       // Registering counts as the first beat: no job waits for the heartbeat's thread to load.
       await this.consumers.start();

@@ -73,6 +73,16 @@ export function resolveSettings(settings: WorkerSettings): ResolvedSettings {
   return resolved;
 }
 
+/** How many jobs it may run at once: in the slots of all its queues, and in those that queues share, if some do. */
+export function countSlots({
+  queues,
+  concurrency,
+}: Pick<ResolvedSettings, 'queues' | 'concurrency'>): number {
+  const slots = [...queues.values()];
+  const own = slots.reduce<number>((sum, count) => sum + (count ?? 0), 0);
+  return slots.includes(undefined) ? own + concurrency : own;
+}
+
 /** The whole policy of each job type. */
 export const retryPolicies = ({ jobs, retryPolicy }: ResolvedSettings): ReadonlyMap<string, RetryPolicy> =>
   new Map([...jobs].map(([type, { retry }]) => [type, { ...retryPolicy, ...retry }]));

@@ -29,7 +29,7 @@ const worker = z
     version: z.string(),
     queues: z.array(z.string()),
     job_types: z.array(z.string()),
-    concurrency: z.int(),
+    concurrency: z.int().meta({ description: 'Jobs that it may run at once, over all its queues.' }),
     started_at: time,
     last_seen_at: time.meta({ description: 'Its last heartbeat.' }),
     dead_at: time.nullable(),

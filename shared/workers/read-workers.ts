@@ -24,6 +24,7 @@ export interface WorkerReading {
   readonly version: string;
   readonly queues: readonly string[];
   readonly jobTypes: readonly string[];
+  /** Jobs that it may run at once, over all its queues. */
   readonly concurrency: number;
   readonly startedAt: Date;
   readonly lastSeenAt: Date;

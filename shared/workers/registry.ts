@@ -10,6 +10,7 @@ import { dispatchJobs, type DispatchableJob } from '../jobs/dispatch-jobs.js';
 export interface WorkerDescription {
   readonly queues: readonly string[];
   readonly jobTypes: readonly string[];
+  /** Jobs that it may run at once, over all its queues. */
   readonly concurrency: number;
   /** After this long without a heartbeat the worker is declared dead. */
   readonly deadAfterMs: number;

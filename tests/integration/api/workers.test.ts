@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createClient } from '../../../shared/client/create-client.js';
+import { toDepthReading } from '../../../shared/jobs/depth-reading.js';
+import { createJobMeasurer } from '../../../shared/jobs/measure-jobs.js';
 import { packageVersion } from '../../../shared/package-root.js';
 import { createWorker, type Worker } from '../../../workers/create-worker.js';
 import { eventually } from '../../support/eventually.js';
@@ -31,6 +33,21 @@ const ids = async (query = '') =>
   (await api.get(`/api/workers${query}`)).body.workers.map(({ worker_id: id }) => id);
 
 describe('GET /api/workers', () => {
+  test.each([
+    [{ default: 10, mail: 2 }, 12],
+    [{ default: 10, mail: undefined, bulk: undefined }, 13],
+    [['default', 'mail'], 3],
+  ])('counts the slots of queues %j', async (queues, slots) => {
+    const { job } = new HeldRuns();
+    worker = createWorker({ installation: api.installation, jobs: [job], queues, concurrency: 3 });
+    await worker.start();
+    const { workers } = (await api.get('/api/workers')).body;
+    expect(workers).toMatchObject([{ worker_id: worker.id, concurrency: slots }]);
+    // The API has rested figures of a moment ago.
+    const { workers: gauged } = toDepthReading(await createJobMeasurer(api.installation.db).read());
+    expect(gauged).toMatchObject([{ workerId: worker.id, slots }]);
+  });
+
   test('shows what each runs and since when, its version and its last heartbeat', async () => {
     const held = new HeldRuns();
     worker = createWorker({ installation: api.installation, jobs: [held.job], concurrency: 2 });
