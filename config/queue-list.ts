@@ -1,19 +1,17 @@
+import { isQueueName } from '../shared/jobs/job-limits.js';
+import { SLOTS } from '../shared/workers/worker-limits.js';
 import { readWholeNumber, splitList } from './value-kinds.js';
 import { BadValue } from './variable.js';
 
 /** For each queue its own slots, or undefined: it shares the worker's concurrency. */
 export type QueueSlots = Readonly<Record<string, number | undefined>>;
 
-/** The same rule as the domain `queue_name` in the database. */
-const QUEUE_NAME = /^[a-z0-9][a-z0-9_.-]{0,62}$/;
-export const MOST_SLOTS = 10_000;
-
 /** `default` · `a,b` · `default:10,mail:2` · `default,mail:2` */
 export function readQueueList(text: string): QueueSlots {
   const queues: Record<string, number | undefined> = {};
   for (const item of splitList(text)) {
     const [name = '', slots, ...rest] = item.split(':');
-    if (!QUEUE_NAME.test(name) || rest.length > 0)
+    if (!isQueueName(name) || rest.length > 0)
       throw new BadValue(
         'must be queues like a,b or a:10,b:2; a name has up to 63 of a-z 0-9 _ . - and starts with a letter or digit',
       );
@@ -26,8 +24,8 @@ export function readQueueList(text: string): QueueSlots {
 
 function readSlots(queue: string, slots: string): number {
   try {
-    return readWholeNumber(slots, { from: 1, to: MOST_SLOTS });
+    return readWholeNumber(slots, SLOTS);
   } catch {
-    throw new BadValue(`must give "${queue}" from 1 to ${MOST_SLOTS} slots, as in ${queue}:2`);
+    throw new BadValue(`must give "${queue}" from ${SLOTS.from} to ${SLOTS.to} slots, as in ${queue}:2`);
   }
 }

@@ -3,6 +3,7 @@ import { openInstallation, type Installation, type InstallationOptions } from '.
 import type { Service } from '../shared/lifecycle/service.js';
 import type { DefinedSchedule } from '../shared/schedules/define-schedule.js';
 import { upsertSchedules } from '../shared/schedules/upsert-schedules.js';
+import { checkSettings } from './check-settings.js';
 import { Incarnation } from './incarnation.js';
 import { resolveSettings, type WorkerSettings } from './worker-settings.js';
 
@@ -25,7 +26,7 @@ export interface Worker extends Service {
  * A worker: takes jobs of its queues, runs their handlers, records what came of it. Nothing happens before `start`. Some process must
  * run a `Coordinator` besides. Reads no environment variables.
  *
- * @throws TypeError for settings that contradict each other
+ * @throws TypeError for settings that are impossible, naming each and what it must be, or that contradict each other
  */
 export function createWorker(options: WorkerOptions): Worker {
   return new WorkerService(options);
@@ -47,6 +48,7 @@ class WorkerService implements Worker {
   private isStopping = false;
 
   constructor(private readonly options: WorkerOptions) {
+    checkSettings(options);
     this.settings = resolveSettings(options);
   }
 

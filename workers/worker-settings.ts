@@ -40,7 +40,7 @@ export interface ResolvedSettings extends Omit<Required<WorkerSettings>, 'jobs' 
   readonly retryPolicy: RetryPolicy;
 }
 
-/** @throws TypeError for settings that contradict each other */
+/** Of settings that are each possible; see check-settings.ts. @throws TypeError for settings that contradict each other */
 export function resolveSettings(settings: WorkerSettings): ResolvedSettings {
   const { jobs, queues = ['default'], retryPolicy, ...rest } = settings;
   const byType = new Map(jobs.map((job) => [job.type, job]));

@@ -13,11 +13,19 @@ import {
   wholeNumber,
 } from '../value-kinds.js';
 import { readRateLimit } from '../rate-limit.js';
-import { MOST_SLOTS, readQueueList } from '../queue-list.js';
+import { readQueueList } from '../queue-list.js';
 import { BadValue, variable } from '../variable.js';
-
-/** Longer values do not fit into a jsonb. */
-const MOST_JSON_BYTES = 268_435_455;
+import { MAX_RETRIES, RETRY_DELAY_MS, RETRY_MULTIPLIER, TIMEOUT_MS } from '../../shared/jobs/job-limits.js';
+import { MOST_JSON_BYTES } from '../../shared/jobs/storable-json.js';
+import {
+  DEAD_AFTER_MS,
+  HEARTBEAT_INTERVAL_MS,
+  MAX_RESULT_BYTES,
+  MAX_UNSETTLED,
+  POLL_INTERVAL_MS,
+  SHUTDOWN_TIMEOUT_MS,
+  SLOTS,
+} from '../../shared/workers/worker-limits.js';
 
 export const apiVariables = {
   API_HOST: text({ about: 'The address the API listens on; 0.0.0.0 for all', default: '127.0.0.1' }),
@@ -65,8 +73,7 @@ export const workerVariables = {
   WORKER_CONCURRENCY: wholeNumber({
     about: 'Jobs running at once, over all queues without slots of their own',
     default: '5',
-    from: 1,
-    to: MOST_SLOTS,
+    ...SLOTS,
   }),
   WORKER_HANDLERS: listOf((path) => path, {
     about:
@@ -76,27 +83,30 @@ export const workerVariables = {
   WORKER_POLL_INTERVAL: milliseconds({
     about: 'How long an idle worker waits before it looks in PostgreSQL itself',
     default: '1000',
+    ...POLL_INTERVAL_MS,
     from: 10,
   }),
   WORKER_HEARTBEAT_INTERVAL: milliseconds({
     about: 'How often a worker says that it lives',
     default: '2000',
+    ...HEARTBEAT_INTERVAL_MS,
     from: 100,
   }),
   WORKER_DEAD_AFTER: milliseconds({
     about: 'Without a heartbeat for this long it is dead, and its jobs run elsewhere',
     default: '10000',
+    ...DEAD_AFTER_MS,
     from: 200,
   }),
   WORKER_SHUTDOWN_TIMEOUT: milliseconds({
     about: 'What running jobs get to finish when the worker stops, before they are aborted',
     default: '30000',
+    ...SHUTDOWN_TIMEOUT_MS,
   }),
   WORKER_MAX_UNSETTLED: wholeNumber({
     about: 'Outcomes that may wait for PostgreSQL, while it is away, before the worker takes no more jobs',
     default: '10000',
-    from: 1,
-    to: 1_000_000,
+    ...MAX_UNSETTLED,
   }),
 };
 
@@ -117,28 +127,28 @@ export const jobVariables = {
     about:
       'How long an attempt may take, where the job does not say. Read by whoever submits, as the next one; plain SQL has 300000 and 3',
     default: '300000',
-    from: 1,
+    ...TIMEOUT_MS,
   }),
   JOB_MAX_RETRIES: wholeNumber({
     about: 'Retries after the first attempt, where the job does not say',
     default: '3',
-    from: 0,
-    to: 1_000,
+    ...MAX_RETRIES,
   }),
   JOB_RETRY_DELAY_BASE: milliseconds({
     about: 'The longest wait before the first retry; each wait is random up to its limit',
     default: '1000',
+    ...RETRY_DELAY_MS,
   }),
   JOB_RETRY_BACKOFF_MULTIPLIER: factor({
     about: 'By how much that limit grows with each retry',
     default: '2',
-    from: 1,
-    to: 100,
+    ...RETRY_MULTIPLIER,
   }),
   JOB_RETRY_DELAY_MAX: milliseconds({
     about:
       'How far that limit grows. Errors of unknown kind wait up to twice as long, a RetryAfterError as long as it says',
     default: '3600000',
+    ...RETRY_DELAY_MS,
   }),
   JOB_DLQ_ENABLED: flag({
     about: 'Whether a job out of retries becomes a dead letter; false: it is only failed',
@@ -154,8 +164,8 @@ export const jobVariables = {
   JOB_MAX_RESULT_BYTES: bytes({
     about: 'The largest result a handler may return, as JSON; beyond it the job fails for good',
     default: '1048576',
+    ...MAX_RESULT_BYTES,
     from: 1_024,
-    to: MOST_JSON_BYTES,
   }),
 };
 

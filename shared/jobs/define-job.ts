@@ -1,5 +1,7 @@
 import type { z } from 'zod';
+import { refuseSettings, show } from '../rules.js';
 import type { QueryTarget } from '../postgres/query-target.js';
+import { findBadDefinition } from './check-definition.js';
 import type { ParentJob } from './read-parents.js';
 import type { RetryPolicy } from './retry-policy.js';
 
@@ -66,6 +68,7 @@ export type AnyJobDefinition = JobDefinition<any, any>;
 /**
  * Declares a job type. Types of payload and result are inferred.
  *
+ * @throws TypeError naming each setting that no job can have, and what it must be
  * @example
  * export const resize = defineJob({
  *   type: 'resize_image',
@@ -76,8 +79,6 @@ export type AnyJobDefinition = JobDefinition<any, any>;
 export function defineJob<Schema extends z.ZodType, Result>(
   definition: JobDefinition<Schema, Result>,
 ): JobDefinition<Schema, Result> {
-  if (definition.type.length < 1 || definition.type.length > 100) {
-    throw new TypeError(`job type "${definition.type}" must have 1 to 100 characters`);
-  }
+  refuseSettings(findBadDefinition(definition), `job type ${show(definition.type)}: `);
   return Object.freeze(definition);
 }

@@ -3,6 +3,9 @@ import { messageOf } from '../errors.js';
 /** The largest value that a job may carry where nothing else is said, in bytes of JSON: 1 MiB. */
 export const DEFAULT_MOST_BYTES = 1_048_576;
 
+/** Longer values do not fit into a jsonb. */
+export const MOST_JSON_BYTES = 268_435_455;
+
 /** More JSON than this goes into one statement only when it is one row's: it would hold memory and a connection too long. */
 export const MOST_BYTES_TOGETHER = 67_108_864;
 
