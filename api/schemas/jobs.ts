@@ -92,7 +92,13 @@ export const jobAnswer = z.object({
   job: z
     .object({
       ...jobFields,
-      executions: z.array(execution).meta({ description: 'The first 1,000.' }),
+      executions: z.array(execution).meta({ description: 'The last 1,000, in the order of their attempts.' }),
+      executions_total: z
+        .int()
+        .meta({
+          description:
+            'How many are on record. More than there are in `executions`: it leaves out the oldest.',
+        }),
       depends_on: z.array(neighbour).meta({ description: 'The first 1,000.' }),
       dependents: z.array(neighbour).meta({ description: 'The first 1,000.' }),
       dead_letters: z

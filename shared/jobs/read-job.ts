@@ -75,7 +75,10 @@ export interface DeadLetterOfJob {
 export interface JobDetail extends JobRow {
   readonly state: JobState;
   readonly reason: string;
+  /** In the order of their attempts; of very many the last 1,000. */
   readonly executions: readonly Execution[];
+  /** How many attempts are on record, those too that `executions` leaves out. */
+  readonly executions_total: number;
   readonly depends_on: readonly DependencyRow[];
   readonly dependents: readonly DependencyRow[];
   readonly dead_letters: readonly DeadLetterOfJob[];
@@ -84,9 +87,10 @@ export interface JobDetail extends JobRow {
 export const EXECUTION_COLUMNS = `attempt, worker_id, status, started_at, finished_at, duration_ms, error_message, error_class,
   error_stack, logs`;
 
-/** Of very many attempts or neighbours the first ones. */
+/** Of very many attempts the last ones, since these tell how the job stands; of neighbours the first ones. */
 const MOST_LISTED = 1_000;
-const listed = (rows: string) => `ARRAY(SELECT to_json(listed) FROM (${rows} LIMIT ${MOST_LISTED}) listed)`;
+const listed = (rows: string, order = '') =>
+  `ARRAY(SELECT to_json(listed) FROM (${rows} LIMIT ${MOST_LISTED}) listed ${order})`;
 
 /**
  * Sorted here, not there: a plan that was kept while there was hardly a letter would get their order by walking all of them.
@@ -97,8 +101,12 @@ const LETTERS = `SELECT d.id, d.job_id, d.status, d.reason, d.attempts, d.create
 /** One statement, so that a row and its attempts are of the same moment. */
 const READ_JOBS = `
   SELECT ${JOB_COLUMNS}, e.state, e.reason,
-    ${listed(`SELECT ${EXECUTION_COLUMNS}
-                FROM job_executions WHERE job_id = j.id ORDER BY attempt`)} AS executions,
+    ${listed(
+      `SELECT ${EXECUTION_COLUMNS}
+                FROM job_executions WHERE job_id = j.id ORDER BY attempt DESC`,
+      'ORDER BY listed.attempt',
+    )} AS executions,
+    (SELECT count(*) FROM job_executions WHERE job_id = j.id) AS executions_total,
     ${listed(`SELECT d.depends_on_job_id AS job_id, d.on_failure, d.satisfied_at, p.status
                 FROM job_dependencies d JOIN jobs p ON p.id = d.depends_on_job_id WHERE d.job_id = j.id ORDER BY 1`)} AS depends_on,
     ${listed(`SELECT d.job_id, d.on_failure, d.satisfied_at, c.status
@@ -115,7 +123,7 @@ export type AsJson<Row> = {
       : Row[Key];
 };
 
-/** By id; who is left out does not exist. Of very many attempts or neighbours, the first 1,000. @throws PostgresError */
+/** By id; who is left out does not exist. Of very many attempts the last 1,000, of neighbours the first. @throws PostgresError */
 export async function readJobs(db: Database, ids: readonly number[]): Promise<Map<number, JobDetail>> {
   interface Row extends Omit<JobDetail, 'executions' | 'depends_on' | 'dependents' | 'dead_letters'> {
     readonly executions: AsJson<Execution>[];

@@ -30,6 +30,7 @@ export interface JobDetail extends ListedJob {
   readonly tags: readonly string[] | null;
   readonly unique_key: string | null;
   readonly executions: readonly Execution[];
+  readonly executions_total: number;
   readonly depends_on: readonly Neighbour[];
   readonly dependents: readonly Neighbour[];
 }

@@ -3,7 +3,7 @@ import { apiPath } from '../../client/api-path.js';
 import { addClientOptions, type ClientOptions } from '../../client/client-options.js';
 import { withClient } from '../../client/with-client.js';
 import { coloured, colourOfState } from '../../output/colours.js';
-import { printDetails, printJson, printTitle, shownJson } from '../../output/print.js';
+import { printDetails, printJson, printLine, printTitle, shownJson } from '../../output/print.js';
 import { countOf, harmless } from '../../output/text.js';
 import { duration, exact } from '../../output/times.js';
 import type { JobDetail, Neighbour } from './job.js';
@@ -38,6 +38,9 @@ async function showJob(id: string, options: ShowOptions): Promise<void> {
     printJob(job);
     if (job.executions.length === 0) return;
     printTitle('Attempts');
+    const leftOut = job.executions_total - job.executions.length;
+    if (leftOut > 0)
+      printLine(`${countOf(leftOut, 'older attempt')} left out; the table job_executions has all`);
     await printAttempts(job.executions, options.full ?? false);
   });
 }

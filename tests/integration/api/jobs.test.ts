@@ -161,6 +161,23 @@ describe('GET /api/jobs/:id', () => {
     });
   });
 
+  test('of very many attempts the last ones, and how many there are', async () => {
+    const id = await insert({ job_type: 'x', status: 'failed', attempt: 1_003 });
+    await api.sql(
+      `INSERT INTO job_executions (job_id, attempt, status, started_at, finished_at, duration_ms)
+       SELECT $1, n, 'failed', now(), now(), 1 FROM generate_series(1, 1003) n`,
+      [id],
+    );
+    const { executions, executions_total: total } = (await api.get(`/api/jobs/${id}`)).body.job;
+    expect(total).toBe(1_003);
+    expect(executions.map(({ attempt }) => attempt)).toEqual(Array.from({ length: 1_000 }, (_, n) => n + 4));
+    const fresh = await insert({ job_type: 'x' });
+    expect((await api.get(`/api/jobs/${fresh}`)).body.job).toMatchObject({
+      executions: [],
+      executions_total: 0,
+    });
+  });
+
   test('is 404 when there is none', async () => {
     expect(await api.get('/api/jobs/999999999')).toMatchObject({
       status: 404,

@@ -64,6 +64,20 @@ describe.each(WAYS)('%s', (way) => {
     expect(body).toEqual(JSON.parse((await api.get(`/api/jobs/${id}`)).text));
   });
 
+  test('show: of very many attempts the last ones, and that older ones are left out', async () => {
+    const id = await failedJob();
+    await api.sql(
+      `INSERT INTO job_executions (job_id, attempt, status, started_at, finished_at, duration_ms)
+       SELECT $1, n, 'failed', now(), now(), 1 FROM generate_series(3, 1002) n`,
+      [id],
+    );
+    const { stdout } = await api.run(way, `jobs show ${id}`);
+    expect(stdout).toContain('\nAttempts\n2 older attempts left out; the table job_executions has all\n');
+    expect(stdout).toMatch(/^ +3 +failed /m);
+    expect(stdout).toMatch(/^1002 +failed /m);
+    expect(stdout).not.toMatch(/^ +2 +failed /m);
+  });
+
   test('what is not there ends with 1, a bad id with 2 and its name; scripts are told by a document', async () => {
     expect(await api.run(way, 'jobs show 999')).toEqual({
       code: 1,
