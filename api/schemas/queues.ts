@@ -25,13 +25,16 @@ const queue = z
     paused_by: z.string().nullable(),
     pause_reason: z.string().nullable(),
     depths: z.object({
-      ready: z.int().meta({ description: 'Also of a paused queue: they run when it goes on.' }),
+      ready: z.int().meta({ description: 'They could run now.' }),
+      paused: z
+        .int()
+        .meta({ description: 'Of a paused queue, those that would be ready: they run when it goes on.' }),
       scheduled: z.int(),
       blocked: z.int(),
       running: z.int(),
     }),
     is_exact: z.boolean().meta({ description: 'False: there are so many that some depths are estimates.' }),
-    oldest_ready_seconds: z.number().nullable(),
+    oldest_ready_seconds: z.number().nullable().meta({ description: 'Null: nothing is ready.' }),
     throughput: z
       .object({ last_minute: z.int(), last_hour: z.int(), is_exact: z.boolean() })
       .meta({ description: 'Jobs completed; up to some seconds old.' }),

@@ -1,8 +1,9 @@
 import type { Database } from '../postgres/create-database.js';
 
-/** How many jobs of a queue are in which state. ready: also those of a paused queue, which run when it goes on. */
+/** How many jobs of a queue are in which state, in the words of explain_job. paused: they would be ready, were the queue not. */
 export interface QueueDepth {
   readonly ready: number;
+  readonly paused: number;
   readonly scheduled: number;
   readonly blocked: number;
   readonly running: number;
@@ -25,7 +26,7 @@ const COUNTS = `
     FILTER (WHERE seen.status <> 'running' AND seen.scheduled_at > now() IS NOT TRUE)) AS "oldestReadySeconds",
   count(*) AS seen`;
 
-/** What was counted of a queue; `seen` beyond what was asked for: there is more. */
+/** What was counted of a queue, ready: or paused, which is the queue's doing. `seen` beyond what was asked for: there is more. */
 export interface SeenDepth {
   readonly queue: string;
   readonly running: number;

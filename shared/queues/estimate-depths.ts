@@ -36,6 +36,7 @@ interface Sizes {
 }
 
 export interface EstimatedDepth {
+  /** Or paused, as in SeenDepth. */
   readonly ready: number;
   readonly scheduled: number;
   readonly running: number;

@@ -21,7 +21,7 @@ export interface QueueReading {
   readonly depths: QueueDepth;
   /** False: it has so many jobs that some of the depths are estimates. */
   readonly isExact: boolean;
-  /** How long the job that is ready longest has been so; null: none is. */
+  /** How long the job that is ready longest has been so; null: none is, as in a paused queue. */
   readonly oldestReadySeconds: number | null;
   readonly throughput: QueueThroughput & { readonly isExact: boolean };
   /** Workers alive that serve it. */
@@ -94,22 +94,38 @@ async function describe(
   const depths = await readDepths(db, names, aside);
   const { rows: settings } = await db.query<Setting>(READ_SETTINGS, [names]);
   return settings.map((setting) => {
-    const { oldestReadySeconds, isExact, ...depth } = depths.get(setting.name)!;
+    const { isExact, ...depth } = depths.get(setting.name)!;
     const counted = throughput.byQueue.get(setting.name) ?? { lastMinute: 0, lastHour: 0 };
     return {
       ...setting,
-      depths: depth,
+      ...(setting.pausedAt === null ? going(depth) : heldBack(depth)),
       isExact,
-      oldestReadySeconds,
       throughput: { ...counted, isExact: throughput.isExact },
     };
   });
 }
 
-interface DepthOf extends QueueDepth {
+/** Before it is known whether the queue is paused. */
+interface Depth extends Omit<QueueDepth, 'paused'> {
   readonly oldestReadySeconds: number | null;
+}
+
+interface DepthOf extends Depth {
   readonly isExact: boolean;
 }
+
+type Shown = Pick<QueueReading, 'depths' | 'oldestReadySeconds'>;
+
+const going = ({ ready, scheduled, blocked, running, oldestReadySeconds }: Depth): Shown => ({
+  depths: { ready, paused: 0, scheduled, blocked, running },
+  oldestReadySeconds,
+});
+
+/** A paused queue waits on purpose: nothing in it is ready, and nothing is late. */
+const heldBack = ({ ready, scheduled, blocked, running }: Depth): Shown => ({
+  depths: { ready: 0, paused: ready, scheduled, blocked, running },
+  oldestReadySeconds: null,
+});
 
 async function readDepths(
   db: Database,
@@ -131,7 +147,7 @@ async function readDepths(
   );
 }
 
-function join(inLanes: EstimatedDepth | undefined, aside: AsideDepth | undefined): Omit<DepthOf, 'isExact'> {
+function join(inLanes: EstimatedDepth | undefined, aside: AsideDepth | undefined): Depth {
   const oldest = [inLanes?.oldestReadySeconds, aside?.oldestReadySeconds].filter(
     (seconds) => typeof seconds === 'number',
   );

@@ -49,6 +49,7 @@ const COLUMNS: readonly Column<Queue>[] = [
     colour: ({ paused_at: pausedAt }) => (pausedAt === null ? 'green' : 'yellow'),
   },
   depth('READY', 'ready'),
+  depth('PAUSED', 'paused'),
   depth('RUNNING', 'running'),
   depth('SCHED', 'scheduled'),
   depth('BLOCKED', 'blocked'),

@@ -10,6 +10,7 @@ export interface Queue {
   readonly pause_reason: string | null;
   readonly depths: {
     readonly ready: number;
+    readonly paused: number;
     readonly scheduled: number;
     readonly blocked: number;
     readonly running: number;
@@ -33,8 +34,9 @@ export const describeOldest = ({ oldest_ready_seconds: seconds }: Queue): string
 export const describeState = ({ paused_at: pausedAt }: Queue): string =>
   pausedAt === null ? 'active' : 'paused';
 
-/** A queue that has work and nobody to do it. */
-export const isUnserved = ({ workers, depths }: Queue): boolean => workers === 0 && depths.ready > 0;
+/** A queue that has work and nobody to do it; nor would there be when it goes on. */
+export const isUnserved = ({ workers, depths }: Queue): boolean =>
+  workers === 0 && depths.ready + depths.paused > 0;
 
 export const describeWorkers = (queue: Queue): string =>
   isUnserved(queue) ? coloured('0: nobody works on it', 'red') : String(queue.workers);

@@ -32,6 +32,7 @@ async function showQueue(name: string, options: ClientOptions): Promise<void> {
       ['Paused by', queue.paused_by && harmless(queue.paused_by)],
       ['Reason', queue.pause_reason && harmless(queue.pause_reason)],
       ['Ready', counted(depths.ready, isExact)],
+      ['Paused', counted(depths.paused, isExact)],
       ['Running', counted(depths.running, isExact)],
       ['Scheduled', counted(depths.scheduled, isExact)],
       ['Blocked', counted(depths.blocked, isExact)],

@@ -9,7 +9,7 @@ beforeEach(() => api.sql('TRUNCATE jobs, job_executions, job_dependencies, claim
 afterAll(() => api.close());
 
 const queue = async (name: string) => (await api.get(`/api/queues/${name}`)).body.queue;
-const NONE = { ready: 0, scheduled: 0, blocked: 0, running: 0 };
+const NONE = { ready: 0, paused: 0, scheduled: 0, blocked: 0, running: 0 };
 
 /** As a worker's claim leaves it. */
 const insertRunning = (name: string) =>
@@ -46,7 +46,7 @@ describe('GET /api/queues', () => {
       ['aside-only', { ...NONE, ready: 1 }, 0],
       ['blocked-only', { ...NONE, blocked: 1 }, 0],
       ['idle', NONE, 1],
-      ['mail', { ready: 3, scheduled: 2, blocked: 1, running: 1 }, 1],
+      ['mail', { ready: 3, paused: 0, scheduled: 2, blocked: 1, running: 1 }, 1],
       ['reserve', NONE, 0],
     ]);
     expect(body.queues.every((one) => one.is_exact && one.paused_at === null)).toBe(true);
@@ -55,6 +55,29 @@ describe('GET /api/queues', () => {
     expect(mail?.oldest_ready_seconds).toBeLessThan(150);
     expect(await queue('mail')).toMatchObject({ depths: mail?.depths, workers: 1 });
     expect((await queue('idle')).oldest_ready_seconds).toBeNull();
+  });
+
+  test('of a paused queue tells what its jobs say of themselves: none is ready, they are paused', async () => {
+    await api.sql(`INSERT INTO queues (name, paused_at) VALUES ('mail', now())`);
+    await api.sql(`
+      INSERT INTO jobs (job_type, queue, scheduled_at, unmet_dependencies, set_aside_at, created_at) VALUES
+        ('x', 'mail', NULL, 0, NULL, now() - interval '90 seconds'),
+        ('unknown', 'mail', NULL, 0, now(), now()),
+        ('x', 'mail', now() + interval '1 hour', 0, NULL, now()),
+        ('x', 'mail', NULL, 1, NULL, now()),
+        ('x', 'other', NULL, 0, NULL, now())`);
+    await insertRunning('mail');
+    const states = (await api.get('/api/jobs?queue=mail')).body.jobs.map(({ state }) => state);
+    expect(states).toEqual(['running', 'blocked', 'scheduled', 'paused', 'paused']);
+    const mail = await queue('mail');
+    expect(mail.depths).toEqual({ ready: 0, paused: 2, scheduled: 1, blocked: 1, running: 1 });
+    expect(mail.oldest_ready_seconds).toBeNull();
+    const { queues } = (await api.get('/api/queues')).body;
+    expect(queues.map(({ depths }) => depths)).toEqual([mail.depths, { ...NONE, ready: 1 }]);
+
+    await api.post('/api/queues/mail/resume');
+    expect((await queue('mail')).depths).toMatchObject({ ready: 2, paused: 0 });
+    expect((await queue('mail')).oldest_ready_seconds).toBeGreaterThanOrEqual(90);
   });
 
   test('comes in pages, by name', async () => {
@@ -155,7 +178,7 @@ describe('POST /api/queues/:name/pause and /resume', () => {
       body: {
         success: true,
         message: 'queue mail is paused',
-        queue: { name: 'mail', pause_reason: 'provider is down', paused_by: null, depths: { ready: 1 } },
+        queue: { name: 'mail', pause_reason: 'provider is down', paused_by: null, depths: { paused: 1 } },
       },
     });
     expect(paused.body.queue.paused_at).toMatch(/Z$/);

@@ -33,10 +33,12 @@ test.each(WAYS)(
     const queues = await api.run(way, 'queues list');
     expect({ code: queues.code, stderr: queues.stderr }).toEqual({ code: 0, stderr: '' });
     const [head = '', ...rows] = queues.stdout.trimEnd().split('\n');
-    expect(head).toMatch(/^QUEUE +STATE +READY +RUNNING +SCHED +BLOCKED +OLDEST +DONE\/M +DONE\/H +WORKERS$/);
+    expect(head).toMatch(
+      /^QUEUE +STATE +READY +PAUSED +RUNNING +SCHED +BLOCKED +OLDEST +DONE\/M +DONE\/H +WORKERS$/,
+    );
     expect(rows).toEqual([
-      expect.stringMatching(/^default +active +0 +1 +0 +0 +- +0 +0 +1$/),
-      expect.stringMatching(/^mail +active +3 +0 +0 +0 +\S+ +0 +0 +0$/),
+      expect.stringMatching(/^default +active +0 +0 +1 +0 +0 +- +0 +0 +1$/),
+      expect.stringMatching(/^mail +active +3 +0 +0 +0 +0 +\S+ +0 +0 +0$/),
     ]);
     const asked = await api.runJson<{ queues: { name: string; depths: object }[] }>(
       way,
@@ -70,7 +72,9 @@ test('pause with a reason, show, resume', async () => {
   const { stdout } = await api.run(HTTP, 'queues show mail');
   expect(stdout).toMatch(/^State +paused since \d{4}-.* \((now|\d+s ago)\)$/m);
   expect(stdout).toMatch(/^Reason +the provider is down$/m);
-  expect(stdout).toMatch(/^Ready +3$/m);
+  expect(stdout).toMatch(/^Ready +0\nPaused +3$/m);
+  const { stdout: listed } = await api.run(HTTP, 'queues list');
+  expect(listed).toMatch(/^mail +paused +0 +3 +0 +0 +0 +- /m);
   expect(stdout).toMatch(/^Workers +0: nobody works on it$/m);
   expect((await api.runJson(HTTP, 'queues resume mail')).body).toMatchObject({
     success: true,
