@@ -37,6 +37,7 @@ const jobFields = {
   metadata: z.record(z.string(), z.unknown()).nullable(),
   tags: z.array(z.string()).nullable(),
   unique_key: nullable.text,
+  idempotency_key: nullable.text.meta({ description: 'As it was given with the submit.' }),
 };
 
 const listedJob = z
@@ -93,12 +94,9 @@ export const jobAnswer = z.object({
     .object({
       ...jobFields,
       executions: z.array(execution).meta({ description: 'The last 1,000, in the order of their attempts.' }),
-      executions_total: z
-        .int()
-        .meta({
-          description:
-            'How many are on record. More than there are in `executions`: it leaves out the oldest.',
-        }),
+      executions_total: z.int().meta({
+        description: 'How many are on record. More than there are in `executions`: it leaves out the oldest.',
+      }),
       depends_on: z.array(neighbour).meta({ description: 'The first 1,000.' }),
       dependents: z.array(neighbour).meta({ description: 'The first 1,000.' }),
       dead_letters: z

@@ -12,6 +12,7 @@ import type { JobState } from './job-state.js';
 import type { JobRow } from './read-job.js';
 import { shortJson } from '../postgres/short-json.js';
 import { readWithin } from './read-within.js';
+import { SHOWN_IDEMPOTENCY_KEY } from './shown-idempotency-key.js';
 
 export interface ListRequest extends PageBounds {
   readonly filter: JobFilter;
@@ -45,7 +46,7 @@ const LISTED_COLUMNS = `j.id, j.queue, j.job_type, j.status, j.priority, ${short
   ${shortJson('result', 'j.')}, ${shortJson('metadata', 'j.')},
   j.error_message, j.error_class, j.attempt, j.retry_count, j.max_retries, j.timeout_ms, j.lost_count,
   j.unmet_dependencies, j.progress, j.scheduled_at, j.released_at, j.ready_at, j.started_at, j.completed_at, j.created_at,
-  j.updated_at, j.created_by, j.worker_id, j.tags, j.unique_key, e.state, e.reason`;
+  j.updated_at, j.created_by, j.worker_id, j.tags, j.unique_key, ${SHOWN_IDEMPOTENCY_KEY}, e.state, e.reason`;
 const READ_LISTED = `
   SELECT ${LISTED_COLUMNS} FROM jobs j CROSS JOIN LATERAL explain_job(j) e WHERE j.id = ANY ($1::bigint[])`;
 

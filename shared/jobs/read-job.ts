@@ -1,5 +1,6 @@
 import type { Database } from '../postgres/create-database.js';
 import type { JobState, JobStatus } from './job-state.js';
+import { SHOWN_IDEMPOTENCY_KEY } from './shown-idempotency-key.js';
 
 /** A row of `jobs` as the API shows it, with its derived state. Times are ISO 8601 when serialised. */
 export interface JobRow {
@@ -31,13 +32,15 @@ export interface JobRow {
   readonly metadata: Record<string, unknown> | null;
   readonly tags: string[] | null;
   readonly unique_key: string | null;
+  /** As the caller gave it, without the API key that it is kept apart by. */
+  readonly idempotency_key: string | null;
 }
 
-/** The columns of JobRow, for a row `j` of jobs. Keys that only the engine uses stay inside. */
+/** The columns of JobRow, for a row `j` of jobs. What only the engine uses stays inside. */
 export const JOB_COLUMNS = `j.id, j.queue, j.job_type, j.status, j.priority, j.payload, j.result, j.error_message, j.error_class,
   j.attempt, j.retry_count, j.max_retries, j.timeout_ms, j.lost_count, j.unmet_dependencies, j.progress, j.scheduled_at,
   j.released_at, j.ready_at, j.started_at, j.completed_at, j.created_at, j.updated_at, j.created_by, j.worker_id, j.metadata,
-  j.tags, j.unique_key`;
+  j.tags, j.unique_key, ${SHOWN_IDEMPOTENCY_KEY}`;
 
 export interface Execution {
   readonly attempt: number;

@@ -29,6 +29,7 @@ export interface JobDetail extends ListedJob {
   readonly metadata: unknown;
   readonly tags: readonly string[] | null;
   readonly unique_key: string | null;
+  readonly idempotency_key: string | null;
   readonly executions: readonly Execution[];
   readonly executions_total: number;
   readonly depends_on: readonly Neighbour[];

@@ -61,6 +61,7 @@ function printJob(job: JobDetail): void {
     ['Worker', job.worker_id],
     ['Tags', job.tags && harmless(job.tags.join(', '))],
     ['Unique key', job.unique_key && harmless(job.unique_key)],
+    ['Idempotency key', job.idempotency_key && harmless(job.idempotency_key)],
     ['Waits for', describeNeighbours(job.depends_on)],
     ['Waited for by', describeNeighbours(job.dependents)],
     ['Metadata', job.metadata === null ? null : shownJson(job.metadata)],
