@@ -106,6 +106,7 @@ export const jobAnswer = z.object({
     .meta({ id: 'Job' }),
 });
 
+/** All by id: that is the order of submission, and a cursor that no other row shares. */
 export const SORTS = {
   '-created_at': 'newest',
   created_at: 'oldest',
@@ -133,7 +134,8 @@ export const listQuery = z
       .enum(Object.keys(SORTS) as (keyof typeof SORTS)[])
       .optional()
       .meta({
-        description: 'Newest first by default: `-created_at`, `-id` or `desc`.',
+        description:
+          'Newest first by default: `-created_at`, `-id` or `desc`. Ids are given in the order of submission, and the order is that of the ids: also by `created_at`, which may differ where rows were written with another time.',
         default: '-created_at',
       }),
   })

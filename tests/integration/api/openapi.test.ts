@@ -99,6 +99,12 @@ test('every reference leads somewhere, no schema is left over, and every schema 
   expect(inline(api.document, api.document.paths)).toBeDefined();
 });
 
+test('the order of a list is told: that of ids, whatever it is called', () => {
+  const { parameters } = api.document.paths['/api/jobs']!.get!;
+  const sort = (parameters as { name: string; description: string }[]).find(({ name }) => name === 'sort');
+  expect(sort?.description).toContain('the order is that of the ids');
+});
+
 test('the examples fit their schemas', () => {
   let examples = 0;
   for (const schema of Object.values(api.document.components.schemas)) {
