@@ -19,7 +19,11 @@ export function countJobs(registry: Registry, events: EventHub): () => void {
     counter('jobs_submitted_total', 'Jobs submitted by this process', ['job_type', 'queue']),
   );
   const processed = childrenOf(
-    counter('jobs_processed_total', 'Attempts settled, by outcome', ['job_type', 'status']),
+    counter(
+      'jobs_processed_total',
+      'Attempts settled, by outcome; cancelled: jobs, also before any attempt',
+      ['job_type', 'status'],
+    ),
   );
   const failed = childrenOf(
     counter('jobs_failed_total', 'Attempts that failed: retried ones and dead letters', [
@@ -45,6 +49,7 @@ export function countJobs(registry: Registry, events: EventHub): () => void {
       for (const job of jobs) waits(job.queue).observe(Math.max(job.waitMs, 0) / 1_000);
     },
     claimMissed: ({ count }) => missed.inc(count),
+    // Each of them, since nobody else counts them: whoever calls off a backlog wants to see it go.
     cancelled: ({ jobType }) => processed(jobType, 'cancelled').inc(),
     settled: (outcomes) => {
       tally(outcomes, (outcome) => processed(outcome.jobType, outcome.kind));

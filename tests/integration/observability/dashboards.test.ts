@@ -42,6 +42,18 @@ test.each(dashboards.map((one) => [one.uid, one] as const))(
   },
 );
 
+test('cancelled jobs, which need not have begun, count as attempts nowhere', () => {
+  const expressions = dashboards
+    .flatMap(drawn)
+    .flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+  const asked = expressions.filter((expr) => expr.includes('jobs_processed_total'));
+  expect(asked.length).toBeGreaterThan(5);
+  for (const expr of asked) {
+    const isByStatus = expr.startsWith('sum by (status) (rate(jobs_processed_total{');
+    if (!isByStatus) expect(expr).not.toMatch(/jobs_processed_total\{(?!status(=~?|!=)")/);
+  }
+});
+
 test.each(dashboards.map((one) => [one.uid, one] as const))(
   '%s can be read: each panel says what it shows, in which unit, under which names',
   (_uid, dashboard) => {

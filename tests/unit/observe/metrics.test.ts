@@ -48,6 +48,14 @@ describe('what happens is counted:', () => {
     expect(await valueOf('job_duration_seconds_bucket{le="0.025",job_type="a"}')).toBe(3);
   });
 
+  test('cancelled jobs, of which there need not have been an attempt, as the metric says', async () => {
+    events.emit('cancelled', { id: 1, jobType: 'a', queue: 'q' });
+    expect(await valueOf('jobs_processed_total{job_type="a",status="cancelled"}')).toBe(1);
+    expect(await metrics.text()).toMatch(
+      /^# HELP jobs_processed_total .*; cancelled: jobs, also before any attempt$/m,
+    );
+  });
+
   test('waits, never below zero', async () => {
     events.emit('claimed', [{ id: 1, attempt: 1, jobType: 'a', queue: 'q', waitMs: -5 }]);
     expect(await valueOf('job_wait_seconds_sum{queue="q"}')).toBe(0);
