@@ -5,7 +5,7 @@ import type { Database } from '../shared/postgres/create-database.js';
 
 /** A parent as requests name it. */
 type GivenDependency =
-  number | { readonly job_id: number; readonly on_failure?: DependencyPolicy | undefined };
+  number | { readonly job_id: number; readonly on_failure?: DependencyPolicy | null | undefined };
 
 export const toDependencies = (given: readonly GivenDependency[]): Dependency[] =>
   given.map((one) =>
@@ -17,7 +17,7 @@ export const toDependencies = (given: readonly GivenDependency[]): Dependency[] 
 interface WithParents {
   /** Before the names of its fields. */
   readonly prefix: string;
-  readonly depends_on?: readonly GivenDependency[] | undefined;
+  readonly depends_on?: readonly GivenDependency[] | null | undefined;
 }
 
 /** A submit failed because some parent does not exist: says which one of which job. Other errors stay as they are. */
@@ -28,8 +28,8 @@ export async function nameMissingParents(
 ): Promise<unknown> {
   if (!hasCode(error, 'validation_failed') || (error as HoldfastError).details[0]?.field !== 'depends_on')
     return error;
-  const parents = jobs.flatMap(({ prefix, depends_on = [] }) =>
-    depends_on.map((one, index) => ({
+  const parents = jobs.flatMap(({ prefix, depends_on: given }) =>
+    (given ?? []).map((one, index) => ({
       field: `${prefix}depends_on.${index}`,
       id: typeof one === 'number' ? one : one.job_id,
     })),

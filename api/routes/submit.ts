@@ -19,8 +19,11 @@ import {
 } from '../schemas/submit.js';
 
 export function addSubmitRoutes(app: ZodServer, context: ApiContext): void {
-  const { installation, coalescer, batchBodyLimit } = context;
+  addSingleRoute(app, context);
+  addBatchRoute(app, context);
+}
 
+function addSingleRoute(app: ZodServer, { installation, coalescer }: ApiContext): void {
   app.post(
     '/api/jobs',
     {
@@ -52,7 +55,9 @@ export function addSubmitRoutes(app: ZodServer, context: ApiContext): void {
       });
     },
   );
+}
 
+function addBatchRoute(app: ZodServer, { installation, batchBodyLimit }: ApiContext): void {
   app.post(
     '/api/jobs/batch',
     {
@@ -71,7 +76,9 @@ export function addSubmitRoutes(app: ZodServer, context: ApiContext): void {
       const { jobs } = request.body;
       const submitted = await submitJobs(
         installation,
-        jobs.map((job) => toNewJob(job, scopeKey(request, job.idempotency_key), callerName(request))),
+        jobs.map((job) =>
+          toNewJob(job, scopeKey(request, job.idempotency_key ?? undefined), callerName(request)),
+        ),
       ).catch(async (error: unknown) => {
         const named = jobs.map((job, index) => ({ prefix: `jobs.${index}.`, ...job }));
         throw await nameMissingParents(installation.db, named, error);
@@ -81,7 +88,6 @@ export function addSubmitRoutes(app: ZodServer, context: ApiContext): void {
   );
 }
 
-/** Whoever submits it is its author, unless they name another. */
 /** One key for many jobs would say nothing of each; overlooked, a repeated request would submit all of them again. */
 function refuseHeader(key: unknown): void {
   if (key === undefined) return;
@@ -90,22 +96,26 @@ function refuseHeader(key: unknown): void {
   throw new HoldfastError('validation_failed', `Idempotency-Key: ${problem}`, { details });
 }
 
+/**
+ * Whoever submits it is its author, unless they name another. What is null becomes what is left out: the same request must have
+ * the same hash.
+ */
 function toNewJob(body: BatchItem, idempotencyKey: string | undefined, caller: string | null): NewJob {
   return {
     jobType: body.job_type,
     payload: body.payload,
-    queue: body.queue,
-    priority: body.priority,
-    maxRetries: body.max_retries,
-    timeoutMs: body.timeout_ms,
-    scheduledAt: body.scheduled_at === undefined ? undefined : new Date(body.scheduled_at),
-    delayMs: body.delay_ms,
-    dependsOn: body.depends_on && toDependencies(body.depends_on),
-    metadata: body.metadata,
-    tags: body.tags,
+    queue: body.queue ?? undefined,
+    priority: body.priority ?? undefined,
+    maxRetries: body.max_retries ?? undefined,
+    timeoutMs: body.timeout_ms ?? undefined,
+    scheduledAt: body.scheduled_at ? new Date(body.scheduled_at) : undefined,
+    delayMs: body.delay_ms ?? undefined,
+    dependsOn: body.depends_on ? toDependencies(body.depends_on) : undefined,
+    metadata: body.metadata ?? undefined,
+    tags: body.tags ?? undefined,
     createdBy: body.created_by ?? caller ?? undefined,
-    uniqueKey: body.unique_key,
-    uniquePolicy: body.unique_policy,
+    uniqueKey: body.unique_key ?? undefined,
+    uniquePolicy: body.unique_policy ?? undefined,
     idempotencyKey,
   };
 }

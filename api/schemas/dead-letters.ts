@@ -10,6 +10,7 @@ import {
   jobId,
   jobStatus,
   jsonObject,
+  listFilter,
   queueName,
   success,
   text,
@@ -29,28 +30,27 @@ const note = text(2_000);
 const REASONS = ['max_retries', 'permanent', 'poison', 'dependency'] as const;
 const STATUSES = ['open', 'replayed', 'discarded'] as const;
 
-const status = z
-  .enum([...STATUSES, 'any'])
-  .optional()
-  .meta({ description: 'Default `open`.', default: 'open' });
+const status = listFilter(
+  z.enum([...STATUSES, 'any']).meta({ description: 'Default `open`.', default: 'open' }),
+);
 
 export const letterParams = z.strictObject({ id: idText });
 
 export const letterListQuery = z.strictObject({
   status,
-  queue: queueName.optional(),
-  job_type: text(100).optional(),
-  error_class: text(255).optional(),
-  fingerprint: text(100).optional(),
-  reason: z.enum(REASONS).optional(),
+  queue: listFilter(queueName),
+  job_type: listFilter(text(100)),
+  error_class: listFilter(text(255)),
+  fingerprint: listFilter(text(100)),
+  reason: listFilter(z.enum(REASONS)),
   limit: wholeNumber(1, 1_000, DEFAULT_LIMIT),
   cursor: idText.optional().meta({ description: 'The `next_cursor` of the page before.' }),
 });
 
 export const groupQuery = z.strictObject({
   status,
-  queue: queueName.optional(),
-  job_type: text(100).optional(),
+  queue: listFilter(queueName),
+  job_type: listFilter(text(100)),
   limit: wholeNumber(1, 1_000, DEFAULT_LIMIT),
 });
 

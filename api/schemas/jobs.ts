@@ -1,5 +1,15 @@
 import { z } from 'zod';
-import { idText, jobId, jobStatus, queueName, success, text, time, wholeNumber } from './common.js';
+import {
+  idText,
+  jobId,
+  jobStatus,
+  listFilter,
+  queueName,
+  success,
+  text,
+  time,
+  wholeNumber,
+} from './common.js';
 
 const nullable = { text: z.string().nullable(), time: time.nullable(), int: z.int().nullable() };
 const json = z.unknown().meta({ description: 'Any JSON value.' });
@@ -120,11 +130,11 @@ export const DEFAULT_LIMIT = 50;
 
 export const listQuery = z
   .strictObject({
-    status: jobStatus.optional(),
-    job_type: text(100).optional(),
-    queue: queueName.optional(),
-    created_by: text(255).optional(),
-    tag: text(64).optional(),
+    status: listFilter(jobStatus),
+    job_type: listFilter(text(100)),
+    queue: listFilter(queueName),
+    created_by: listFilter(text(255)),
+    tag: listFilter(text(64)),
     limit: wholeNumber(1, 1_000, DEFAULT_LIMIT),
     offset: wholeNumber(0, 1_000_000, 0),
     cursor: idText

@@ -7,7 +7,17 @@ import {
   TIMEOUT_MS,
 } from '../../shared/jobs/job-limits.js';
 import { MISFIRE_POLICIES, OVERLAP_POLICIES } from '../../shared/schedules/schedule.js';
-import { isoTime, jobId, jsonObject, queueName, success, text, time, wholeNumber } from './common.js';
+import {
+  isoTime,
+  jobId,
+  jsonObject,
+  listFilter,
+  queueName,
+  success,
+  text,
+  time,
+  wholeNumber,
+} from './common.js';
 
 const nullable = { text: z.string().nullable(), time: time.nullable(), int: z.int().nullable() };
 
@@ -126,13 +136,14 @@ export const DEFAULT_LIMIT = 50;
 export const DEFAULT_COUNT = 5;
 
 export const listQuery = z.strictObject({
-  enabled: z
-    .enum(['true', 'false'])
-    .transform((value) => value === 'true')
-    .meta({ type: 'boolean' })
-    .optional(),
-  job_type: text(LONGEST_TYPE).optional(),
-  queue: queueName.optional(),
+  enabled: listFilter(
+    z
+      .enum(['true', 'false'])
+      .transform((value) => value === 'true')
+      .meta({ type: 'boolean' }),
+  ),
+  job_type: listFilter(text(LONGEST_TYPE)),
+  queue: listFilter(queueName),
   limit: wholeNumber(1, 1_000, DEFAULT_LIMIT),
   cursor: text(200).optional().meta({ description: 'The `next_cursor` of the page before.' }),
 });

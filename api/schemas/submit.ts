@@ -30,7 +30,7 @@ const dependency = z
         job_id: jobId,
         on_failure: z
           .enum(DEPENDENCY_POLICIES)
-          .optional()
+          .nullish()
           .meta({ description: 'When that job fails: wait for ever (default), be cancelled, run anyway.' }),
       }),
     ],
@@ -48,6 +48,7 @@ const SUBMIT_EXAMPLE = {
   priority: 80,
 };
 
+/** What may be left out may also be null: clients write every field that they know. */
 const fields = {
   job_type: text(LONGEST_TYPE).meta({
     description: 'Selects the handler.',
@@ -56,39 +57,39 @@ const fields = {
   payload: jsonObject(
     'What the handler is given. An object; as JSON at most 1 MiB where nothing else is configured.',
   ),
-  queue: queueName.optional(),
-  priority: priority.optional(),
+  queue: queueName.nullish(),
+  priority: priority.nullish(),
   max_retries: z
     .int()
     .min(MAX_RETRIES.from)
     .max(MAX_RETRIES.to)
-    .optional()
+    .nullish()
     .meta({ description: 'Default 3.', default: 3 }),
   timeout_ms: z
     .int()
     .min(TIMEOUT_MS.from)
     .max(TIMEOUT_MS.to)
-    .optional()
+    .nullish()
     .meta({ description: 'For one attempt. Default 300000.', default: 300_000 }),
-  scheduled_at: isoTime('Not before this time.').optional(),
+  scheduled_at: isoTime('Not before this time.').nullish(),
   delay_ms: z
     .int()
     .min(DELAY_MS.from)
     .max(DELAY_MS.to)
-    .optional()
+    .nullish()
     .meta({ description: 'Not before this long from now, by the database’s clock.' }),
-  depends_on: dependencies.optional().meta({ description: 'Jobs that must complete first.' }),
-  metadata: jsonObject('Kept with the job; handlers see it.').optional(),
-  tags: z.array(text(LONGEST_TAG)).max(MOST_TAGS).optional(),
-  unique_key: text(LONGEST_KEY).optional().meta({
+  depends_on: dependencies.nullish().meta({ description: 'Jobs that must complete first.' }),
+  metadata: jsonObject('Kept with the job; handlers see it.').nullish(),
+  tags: z.array(text(LONGEST_TAG)).max(MOST_TAGS).nullish(),
+  unique_key: text(LONGEST_KEY).nullish().meta({
     description: 'At most one unfinished job has it; `unique_policy` says what submitting another does.',
   }),
-  unique_policy: z.enum(UNIQUE_POLICIES).optional().meta({
+  unique_policy: z.enum(UNIQUE_POLICIES).nullish().meta({
     description:
       'When an unfinished job has the unique_key: return it (default), or replace its payload, and priority and time where given, while it waits. One that runs, or is of another type, stays as it is.',
     default: 'return_existing',
   }),
-  created_by: text(LONGEST_NAME).optional(),
+  created_by: text(LONGEST_NAME).nullish(),
 };
 
 interface Together {
@@ -98,13 +99,15 @@ interface Together {
   unique_policy?: unknown;
 }
 
+const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
+
 /** The rules about two fields. */
 const fitTogether = z.check<Together>(({ value, issues }) => {
   const refuse = (field: string, message: string) =>
     issues.push({ code: 'custom', message, path: [field], input: value });
-  if (value.scheduled_at !== undefined && value.delay_ms !== undefined)
+  if (isGiven(value.scheduled_at) && isGiven(value.delay_ms))
     refuse('delay_ms', 'must not be given together with scheduled_at');
-  if (value.unique_policy !== undefined && value.unique_key === undefined)
+  if (isGiven(value.unique_policy) && !isGiven(value.unique_key))
     refuse('unique_policy', 'must be given together with unique_key');
 });
 
@@ -118,7 +121,7 @@ export const idempotencyKey = text(LONGEST_KEY).meta({
 });
 
 const batchItem = z
-  .strictObject({ ...fields, idempotency_key: idempotencyKey.optional() })
+  .strictObject({ ...fields, idempotency_key: idempotencyKey.nullish() })
   .check(fitTogether)
   .meta({ id: 'BatchItem' });
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MOST_RUNNING_LISTED, WORKER_STATUSES } from '../../shared/workers/read-workers.js';
-import { jobId, namePagination, success, text, time, wholeNumber } from './common.js';
+import { jobId, listFilter, namePagination, success, text, time, wholeNumber } from './common.js';
 
 export const DEFAULT_LIMIT = 50;
 
@@ -11,7 +11,7 @@ const status = z.enum(WORKER_STATUSES).meta({
 });
 
 export const workersQuery = z.strictObject({
-  status: status.optional(),
+  status: listFilter(status),
   limit: wholeNumber(1, 1_000, DEFAULT_LIMIT),
   cursor: text(255).optional().meta({ description: 'The `next_cursor` of the page before: a worker’s id.' }),
 });
