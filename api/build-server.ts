@@ -22,7 +22,9 @@ import { toDepthReading } from '../shared/jobs/depth-reading.js';
 import { addHealthRoutes } from './routes/health.js';
 import { addMetricsRoutes } from './routes/metrics.js';
 import { RESOURCES } from './routes/resources.js';
-import { refuseConnection } from './refuse-connection.js';
+import { refuseConnection, refuseExpectation } from './refuse-connection.js';
+import { refuseEncoded } from './refuse-encoded.js';
+import { refuseHostless } from './refuse-hostless.js';
 import { refuseUnderPressure } from './refuse-under-pressure.js';
 import { refuseUnknown } from './refuse-unknown.js';
 import { nameRoutes } from './route-table.js';
@@ -66,8 +68,11 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     return503OnClosing: false,
     routerOptions: { maxParamLength: 1_000 },
     clientErrorHandler: refuseConnection,
+    // It is asked for in refuseHostless, which says so.
+    http: { requireHostHeader: false },
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply, logger),
   });
+  app.server.on('checkExpectation', refuseExpectation);
   const measurer = createJobMeasurer(installation.db);
   metrics.readDepthsFrom(async () => {
     // Measures may come from memory; whether PostgreSQL is there must not.
@@ -84,8 +89,10 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   answerErrors(app, logger);
   observeRequests(app, metrics, logger);
   setSecurityHeaders(app);
+  refuseHostless(app);
   authenticate(app, installation, auth);
   if (rateLimit) await limitRate(app, installation, rateLimit);
+  refuseEncoded(app);
   await describeApi(app);
   serveDocs(app);
   const context = { installation, coalescer, reader, measurer, follower, metrics, logger, batchBodyLimit };

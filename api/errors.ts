@@ -64,12 +64,12 @@ interface FastifyFault {
 function translateFastify({ code, statusCode, message }: FastifyFault, bodyLimit?: number): HoldfastError {
   const text = typeof message === 'string' ? message : '';
   if (code === 'FST_ERR_BAD_URL' || code === 'FST_ERR_MAX_PARAM_LENGTH')
-    return invalid('url', 'is not a valid address');
+    return invalidField('url', 'is not a valid address');
   if (statusCode === 413) return new HoldfastError('payload_too_large', describeLimit(bodyLimit));
   if (statusCode === 415)
     return new HoldfastError('unsupported_media_type', 'the body must have Content-Type: application/json');
   if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH')
-    return invalid('Content-Length', 'does not fit the body');
+    return invalidField('Content-Length', 'does not fit the body');
   if (statusCode === 400)
     return new HoldfastError('malformed_json', `the body is not valid JSON: ${text.slice(0, 200)}`);
   return internal();
@@ -78,7 +78,8 @@ function translateFastify({ code, statusCode, message }: FastifyFault, bodyLimit
 const describeLimit = (bodyLimit = 0) =>
   `the body is larger than the ${bodyLimit} bytes allowed here; API_BODY_LIMIT sets that (a batch may have 16 times as much)`;
 
-const invalid = (field: string, problem: string) =>
+/** The error of a single field that is wrong. */
+export const invalidField = (field: string, problem: string): HoldfastError =>
   new HoldfastError('validation_failed', `${field}: ${problem}`, { details: [{ field, problem }] });
 
 const internal = () =>

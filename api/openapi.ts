@@ -104,7 +104,7 @@ const MEANINGS = {
   404: 'There is nothing with that id or name.',
   409: 'It cannot be done as things stand; `code` says why.',
   413: 'The body is too large.',
-  415: 'The body is not JSON.',
+  415: 'The body is not JSON, or is compressed.',
   429: 'More requests than `API_RATE_LIMIT` allows. Try again after `Retry-After` seconds.',
   500: 'Something went wrong here; `request_id` finds it in the logs.',
   503: 'PostgreSQL is away, or this process has too much to do. Try again after `Retry-After` seconds.',

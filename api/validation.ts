@@ -13,13 +13,17 @@ const MOST_DETAILS = 100;
  * Headers are only looked at: what the schema does not name stays with the request.
  */
 export const validateWithZod: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
-  const options = { error: wordProblem };
+  const options = { error: httpPart === 'querystring' ? wordParameter : wordProblem };
   return (data: unknown) => {
     const parsed = schema.safeParse(data, options);
     if (!parsed.success) return { error: describeInvalid(parsed.error.issues, httpPart ?? 'request') };
     return { value: httpPart === 'headers' ? data : parsed.data };
   };
 };
+
+/** A parameter that comes twice arrives as an array, which no schema asks for. */
+const wordParameter: typeof wordProblem = (issue) =>
+  Array.isArray(issue.input) ? 'was given more than once' : wordProblem(issue);
 
 export function describeInvalid(issues: readonly Issue[], part: string): HoldfastError {
   const details = issues.flatMap((issue) => toDetails(issue, part)).slice(0, MOST_DETAILS);

@@ -1,4 +1,3 @@
-import { HoldfastError } from '../../shared/errors.js';
 import type { Installation } from '../../shared/installation.js';
 import type { JobStatus } from '../../shared/jobs/job-state.js';
 import type { NewJob, SubmittedJob } from '../../shared/jobs/new-job.js';
@@ -8,7 +7,9 @@ import { callerName } from '../auth/caller.js';
 import { scopeKey } from '../auth/scope-key.js';
 import type { ApiContext, ZodServer } from '../context.js';
 import { nameMissingParents, toDependencies } from '../dependencies.js';
+import { invalidField } from '../errors.js';
 import { answers } from '../openapi.js';
+import { refuseRepeated } from '../refuse-repeated.js';
 import {
   batchAnswer,
   batchBody,
@@ -39,6 +40,7 @@ function addSingleRoute(app: ZodServer, { installation, coalescer }: ApiContext)
       },
     },
     async (request, reply) => {
+      refuseRepeated(request, 'Idempotency-Key');
       const key = scopeKey(request, request.headers['idempotency-key']);
       const job = toNewJob(request.body, key, callerName(request));
       const submitted = await coalescer.submit(job).catch(async (error: unknown) => {
@@ -91,9 +93,10 @@ function addBatchRoute(app: ZodServer, { installation, batchBodyLimit }: ApiCont
 /** One key for many jobs would say nothing of each; overlooked, a repeated request would submit all of them again. */
 function refuseHeader(key: unknown): void {
   if (key === undefined) return;
-  const problem = 'belongs to a single job: in a batch each job has its own idempotency_key';
-  const details = [{ field: 'Idempotency-Key', problem }];
-  throw new HoldfastError('validation_failed', `Idempotency-Key: ${problem}`, { details });
+  throw invalidField(
+    'Idempotency-Key',
+    'belongs to a single job: in a batch each job has its own idempotency_key',
+  );
 }
 
 /**

@@ -248,11 +248,6 @@ describe('what is no proper request', () => {
     }
   });
 
-  test('JSON that would change a prototype is refused', async () => {
-    const body = '{"job_type":"x","payload":{"__proto__":{"isAdmin":true}}}';
-    expect(await ask(body)).toMatchObject({ status: 400, body: { code: 'malformed_json' } });
-  });
-
   test('another media type is 415', async () => {
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/xml']) {
       expect(await ask('a=b', type)).toMatchObject({ status: 415, body: { code: 'unsupported_media_type' } });
