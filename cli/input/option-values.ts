@@ -8,10 +8,18 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-/** `500ms`, `10s`, `5m`, `2h`, `1d`, or milliseconds, as milliseconds. */
+/**
+ * `500ms`, `10s`, `5m`, `2h` or `1d`, as milliseconds. Only 0 needs no unit: who writes `--delay 5` hardly means milliseconds.
+ *
+ * @throws InvalidArgumentError
+ */
 export function readDuration(text: string): number {
-  const [, number = '', unit = 'ms'] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text.trim()) ?? [];
-  const milliseconds = number === '' ? NaN : Math.round(Number(number) * (UNIT_MS[unit] ?? NaN));
+  const [, number = '', unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text.trim()) ?? [];
+  if (number !== '' && unit === undefined && Number(number) !== 0)
+    throw new InvalidArgumentError(
+      `It has no unit, and could mean anything: say ${number}ms, ${number}s, ${number}m, ${number}h or ${number}d.`,
+    );
+  const milliseconds = number === '' ? NaN : Math.round(Number(number) * (UNIT_MS[unit ?? 'ms'] ?? NaN));
   if (Number.isSafeInteger(milliseconds)) return milliseconds;
   throw new InvalidArgumentError('It must be a duration like 500ms, 10s, 5m, 2h or 1d.');
 }

@@ -6,7 +6,7 @@ import { numberOrText, readDuration } from '../../../cli/input/option-values.js'
 
 describe('durations', () => {
   test.each([
-    ['250', 250],
+    ['0', 0],
     ['500ms', 500],
     ['10s', 10_000],
     ['1.5h', 5_400_000],
@@ -15,6 +15,12 @@ describe('durations', () => {
 
   test.each(['', 'soon', '-1s', '5 weeks', '1h30m', '99999999999999999d'])('%j is none', (text) => {
     expect(() => readDuration(text)).toThrow('must be a duration');
+  });
+
+  test.each(['5', '1.5', '60000'])('%s has no unit: that is asked for, not guessed', (text) => {
+    expect(() => readDuration(text)).toThrow(
+      `It has no unit, and could mean anything: say ${text}ms, ${text}s,`,
+    );
   });
 });
 
