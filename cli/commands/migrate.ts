@@ -32,11 +32,11 @@ async function runMigrate(direction: Direction, config: Config): Promise<void> {
     : config.postgres;
   // First of all: a server that is away is told in the same words as everywhere.
   const before = await readMigrations(postgres, isDirect ? 'DATABASE_DIRECT_URL' : undefined);
+  console.error(describeTarget(postgres));
   if (direction === 'status') {
     for (const { name, isApplied } of before) console.log(`${isApplied ? 'applied' : 'pending'}  ${name}`);
     return;
   }
-  console.error(describeTarget(postgres));
   const { migrate } = await import('../../shared/postgres/migrate.js');
   const names = await migrate(direction, postgres);
   for (const name of names) console.log(`${direction === 'up' ? 'applied' : 'taken back'}  ${name}`);
@@ -44,7 +44,7 @@ async function runMigrate(direction: Direction, config: Config): Promise<void> {
     console.log(direction === 'up' ? 'nothing to do: all migrations are applied' : 'nothing to take back');
 }
 
-/** What is about to be changed; never its password. */
+/** What is looked at, or about to be changed; never its password. */
 function describeTarget({ connectionString, schema }: Config['postgres']): string {
   const url = new URL(connectionString);
   const database = decodeURIComponent(url.pathname.slice(1)) || url.username;
