@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Config } from '../../config/load-config.js';
 import type { Servers } from '../../servers/start-servers.js';
 import { composeServices, type Service } from '../../shared/lifecycle/service.js';
-import { addHandlersOption, type HandlersOption } from '../handlers-option.js';
+import { addHandlersOption, loadChosenHandlers, type HandlersOption } from '../handlers-option.js';
 import { openAtStart } from '../open-at-start.js';
 import { runService } from '../run-service.js';
 import { openLogger, readSettings } from '../settings.js';
@@ -26,20 +26,19 @@ Examples:
     .action(runDev);
 }
 
-async function runDev({ handlers }: HandlersOption): Promise<void> {
-  const given = readSettings({ WORKER_HANDLERS: handlers?.join(',') });
-  await runService(() => composeDev(given), {
+async function runDev(options: HandlersOption): Promise<void> {
+  const given = readSettings({ WORKER_HANDLERS: options.handlers?.join(',') });
+  await runService(() => composeDev(given, options), {
     logger: await openLogger(given, 'dev'),
     stopLimitMs: workerStopLimitMs(given),
   });
 }
 
-async function composeDev(given: Config): Promise<Service> {
+async function composeDev(given: Config, options: HandlersOption): Promise<Service> {
   const { composeApiProcess } = await import('../../api/main.js');
   const { composeWorkerProcess } = await import('../../workers/main.js');
-  const { loadHandlers } = await import('../load-handlers.js');
   const { migrate } = await import('../../shared/postgres/migrate.js');
-  const handlers = await loadHandlers(given.handlerModules);
+  const handlers = await loadChosenHandlers(given, options);
   let config = given;
 
   const servers = openAtStart('servers', async () => {

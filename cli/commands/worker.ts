@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { checkMigrations } from '../check-migrations.js';
-import { addHandlersOption, type HandlersOption } from '../handlers-option.js';
-import { loadHandlers } from '../load-handlers.js';
+import { addHandlersOption, loadChosenHandlers, type HandlersOption } from '../handlers-option.js';
 import { runService } from '../run-service.js';
 import { checkedAs, openLogger, readSettings } from '../settings.js';
 import { workerStopLimitMs } from '../stop-limit.js';
@@ -34,7 +33,8 @@ Examples:
     .action(runWorker);
 }
 
-async function runWorker({ queues, concurrency, handlers: modules }: WorkerCommandOptions): Promise<void> {
+async function runWorker(options: WorkerCommandOptions): Promise<void> {
+  const { queues, concurrency, handlers: modules } = options;
   const config = readSettings({
     WORKER_QUEUES: queues,
     WORKER_CONCURRENCY: concurrency,
@@ -42,7 +42,7 @@ async function runWorker({ queues, concurrency, handlers: modules }: WorkerComma
   });
   const logger = await openLogger(config, 'worker');
   const compose = async () => {
-    const handlers = await loadHandlers(config.handlerModules);
+    const handlers = await loadChosenHandlers(config, options);
     await checkMigrations(config);
     const { composeWorkerProcess } = await import('../../workers/main.js');
     return composeWorkerProcess(config, { logger, ...handlers });

@@ -86,9 +86,16 @@ describe('a handler module that cannot be used is told apart', () => {
     const cwd = emptyFolder();
     if (modules[name] !== undefined) writeFileSync(join(cwd, name), modules[name]);
     const { code, stderr } = await runCli(['worker', '--handlers', `./${name}`], NOBODY_THERE, cwd);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toMatch(message);
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  test('which WORKER_HANDLERS names is bad configuration, and ends with 1', async () => {
+    const env = { ...NOBODY_THERE, WORKER_HANDLERS: './missing.mjs' };
+    const { code, stderr } = await runCli(['worker'], env);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/configuration: handler module \.\/missing\.mjs is missing/);
   });
 
   test('two jobs of one type name both modules', async () => {
@@ -100,7 +107,7 @@ describe('a handler module that cannot be used is told apart', () => {
       NOBODY_THERE,
       cwd,
     );
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toMatch(/\.\/b\.mjs has a job of type "twin", and so has \.\/a\.mjs/);
   });
 });
