@@ -33,6 +33,12 @@ export async function startStores({ signal, undo, say }: Stage): Promise<Servers
   const servers = await startServers({ postgres: 'auto', redis: 'auto', log: say });
   undo.add('the servers', () => servers.stop());
   signal.throwIfAborted();
+  // Somebody may have exported the address of a database that matters to them, and not think of it.
+  if (servers.postgres.source === 'given')
+    say(
+      'The demo makes its tables in that database (schema public) and leaves them there, with its jobs; where DATABASE_URL ' +
+        'and POSTGRES_* are unset it takes a server of its own, of which nothing stays.',
+    );
   await migrate('up', { connectionString: servers.postgresUrl });
   signal.throwIfAborted();
   return servers;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { hasRedis } from '../support/test-installation.js';
+import { createTestDatabase, hasRedis } from '../support/test-installation.js';
 
 const LIMIT_MS = 180_000;
 const withRedis = hasRedis ? test : test.skip;
@@ -87,6 +87,30 @@ describe('npm run demo -- --exit', () => {
 });
 
 describe('npm run demo', () => {
+  test(
+    'says what it leaves in a database that the environment names, before it makes a table',
+    async () => {
+      const database = await createTestDatabase();
+      try {
+        const variables = { DATABASE_URL: database.connectionString, HOLDFAST_REDIS: 'none' };
+        const demo = startDemo([], variables);
+        const exit = once(demo, 'exit');
+        let output = '';
+        for await (const chunk of demo.stdout.setEncoding('utf8')) {
+          output += chunk;
+          if (output.includes('Redis:') && !demo.killed) demo.kill('SIGINT');
+        }
+        await exit;
+        expect(output).toMatch(
+          /^PostgreSQL: given by the environment.*\n.*\nThe demo makes its tables in that database \(schema public\) and leaves them there/m,
+        );
+      } finally {
+        await database.drop();
+      }
+    },
+    LIMIT_MS,
+  );
+
   test(
     'ends in good order at Ctrl-C, also while jobs are running',
     async () => {
