@@ -28,8 +28,11 @@ export class BadInput extends CommandFailure {
 export const exitCodeOf = (error: unknown): FailedExitCode =>
   error instanceof CommandFailure ? error.exitCode : FAILED;
 
-/** Tells a person what went wrong. Stacks are for LOG_LEVEL=debug. */
+/** Stacks are for LOG_LEVEL=debug. */
+export const isDebugging = (): boolean => process.env.LOG_LEVEL?.toLowerCase() === 'debug';
+
+/** Tells a person what went wrong. */
 export function printFailure(error: unknown): void {
   console.error(`holdfast: ${harmless(messageOf(error))}`);
-  if (process.env.LOG_LEVEL?.toLowerCase() === 'debug') console.error(inspect(error, { depth: 5 }));
+  if (isDebugging()) console.error(inspect(error, { depth: 5 }));
 }

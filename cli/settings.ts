@@ -25,9 +25,12 @@ export function readSettings(overrides: Overrides = {}): Config {
 /** Loaded when somebody logs: most commands only print. */
 export async function openLogger({ log }: Config, role: string): Promise<Logger> {
   const { createLogger } = await import('../shared/observe/logger.js');
-  const isJson = log.format === 'json' || (log.format === 'auto' && !process.stderr.isTTY);
-  return createLogger({ level: log.level, isJson, fields: { role } });
+  return createLogger({ level: log.level, isJson: isLogJson(log.format), fields: { role } });
 }
+
+/** What is neither json nor text is auto: for people at a terminal, else for machines. */
+export const isLogJson = (format: string | undefined): boolean =>
+  format === 'json' || (format !== 'text' && !process.stderr.isTTY);
 
 /** An option that stands for a variable is checked like it. A wrong one is bad usage, not bad configuration. */
 export function checkedAs(name: VariableName): (text: string) => string {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { checkMigrations } from '../check-migrations.js';
 import { runService } from '../run-service.js';
+import { startingAs } from '../service-failure.js';
 import { openLogger, readSettings } from '../settings.js';
 
 const STOP_LIMIT_MS = 30_000;
@@ -19,7 +20,7 @@ Examples:
   $ holdfast api
   $ API_HOST=0.0.0.0 API_PORT=8080 holdfast api`,
     )
-    .action(runApi);
+    .action(startingAs('api', runApi));
 }
 
 async function runApi(): Promise<void> {

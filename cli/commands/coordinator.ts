@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { checkMigrations } from '../check-migrations.js';
 import { runService } from '../run-service.js';
+import { startingAs } from '../service-failure.js';
 import { openLogger, readSettings } from '../settings.js';
 
 const STOP_LIMIT_MS = 30_000;
@@ -20,7 +21,7 @@ Examples:
   $ holdfast coordinator
   $ COORDINATOR_ENABLED=false holdfast worker        a worker without`,
     )
-    .action(runCoordinator);
+    .action(startingAs('coordinator', runCoordinator));
 }
 
 async function runCoordinator(): Promise<void> {

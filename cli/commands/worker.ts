@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { checkMigrations } from '../check-migrations.js';
 import { addHandlersOption, loadChosenHandlers, type HandlersOption } from '../handlers-option.js';
 import { runService } from '../run-service.js';
+import { startingAs } from '../service-failure.js';
 import { checkedAs, openLogger, readSettings } from '../settings.js';
 import { workerStopLimitMs } from '../stop-limit.js';
 
@@ -30,7 +31,7 @@ Examples:
   $ holdfast worker --queues default:10,mail:2       slots of their own
   $ holdfast worker --handlers ./dist/jobs.js        export default [defineJob({ ... })]`,
     )
-    .action(runWorker);
+    .action(startingAs('worker', runWorker));
 }
 
 async function runWorker(options: WorkerCommandOptions): Promise<void> {

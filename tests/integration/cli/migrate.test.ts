@@ -43,7 +43,7 @@ test('down takes back the last migration, up applies it again, status tells', as
   );
   // Nothing starts on tables that are not what it expects.
   for (const command of ['api', 'worker', 'coordinator']) {
-    const { code, stderr } = await runCli([command], env);
+    const { code, stderr } = await runCli([command], { ...env, LOG_FORMAT: 'text' });
     expect({ command, code }).toEqual({ command, code: 1 });
     expect(stderr).toBe(
       `holdfast: the database lacks a migration (${last}) in schema "public": run \`holdfast migrate up\`\n`,

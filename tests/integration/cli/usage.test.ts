@@ -6,7 +6,11 @@ import { cleanUp, emptyFolder, runCli } from './cli-process.js';
 
 afterEach(cleanUp);
 
-const NOBODY_THERE = { DATABASE_URL: 'postgres://postgres:hunter2@127.0.0.1:1/app', REDIS_URL: 'none' };
+const NOBODY_THERE = {
+  DATABASE_URL: 'postgres://postgres:hunter2@127.0.0.1:1/app',
+  REDIS_URL: 'none',
+  LOG_FORMAT: 'text',
+};
 
 test('--version and --help answer and end with 0', async () => {
   expect(await runCli(['--version'])).toMatchObject({ code: 0, stdout: `${packageVersion}\n` });
@@ -63,6 +67,41 @@ describe('an absent PostgreSQL ends the start with 1 and one line', () => {
     const { stderr } = await runCli(['worker'], { ...NOBODY_THERE, LOG_LEVEL: 'debug' });
     expect(stderr).toMatch(/\n {4}at /);
     expect(stderr).not.toContain('hunter2');
+  });
+});
+
+describe('a service that cannot start says so in its log, one JSON object, where that is JSON', () => {
+  const fromLog = async (args: string[], env: NodeJS.ProcessEnv) => {
+    const { code, stdout, stderr } = await runCli(args, { ...NOBODY_THERE, ...env });
+    expect(stdout).toBe('');
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+    return { ended: code, ...(JSON.parse(stderr) as object) };
+  };
+
+  test.each(['api', 'worker', 'coordinator'])('%s', async (role) => {
+    const failed = { role, level: 'error', message: 'this process cannot start' };
+    expect(await fromLog([role], { LOG_FORMAT: 'json' })).toMatchObject({
+      ...failed,
+      ended: 1,
+      error: expect.stringMatching(/^PostgreSQL cannot be used: .* Check DATABASE_URL/),
+      code: 'postgres_unavailable',
+      timestamp: expect.any(String),
+    });
+    // What no terminal reads is JSON unless the format says otherwise; so it is when the configuration is what is wrong.
+    expect(await fromLog([role], { LOG_FORMAT: '', API_PORT: 'http' })).toMatchObject({
+      ...failed,
+      ended: 1,
+      error: 'configuration: API_PORT must be a whole number from 0 to 65535 (it is "http")',
+    });
+  });
+
+  test('wrong input ends with 2, and LOG_LEVEL=debug shows the stack', async () => {
+    const env = { LOG_FORMAT: 'json', LOG_LEVEL: 'debug' };
+    expect(await fromLog(['worker', '--handlers', './nope.js'], env)).toMatchObject({
+      ended: 2,
+      error: expect.stringMatching(/^--handlers: handler module \.\/nope\.js is missing/),
+      detail: expect.stringMatching(/\n {4}at /),
+    });
   });
 });
 

@@ -15,7 +15,7 @@ afterEach(cleanUp);
 afterAll(() => database.drop());
 
 test('`holdfast api` beyond loopback ends with one clear line until there is a key, and then asks for it', async () => {
-  const refused = await startCli(['api'], env).ended;
+  const refused = await startCli(['api'], { ...env, LOG_FORMAT: 'text' }).ended;
   expect(refused.code).toBe(1);
   expect(refused.stderr.split('\n').filter((line) => line.startsWith('holdfast:'))).toEqual([
     'holdfast: configuration: API_HOST is 0.0.0.0, which others can reach, and there is no API key yet: create one with ' +
