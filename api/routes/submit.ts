@@ -85,7 +85,7 @@ function addBatchRoute(app: ZodServer, { installation, batchBodyLimit }: ApiCont
         const named = jobs.map((job, index) => ({ prefix: `jobs.${index}.`, ...job }));
         throw await nameMissingParents(installation.db, named, error);
       });
-      return reply.code(201).send({ success: true, job_ids: submitted.map(({ id }) => id) });
+      return reply.code(201).send(toBatchAnswer(submitted));
     },
   );
 }
@@ -122,6 +122,12 @@ function toNewJob(body: BatchItem, idempotencyKey: string | undefined, caller: s
     idempotencyKey,
   };
 }
+
+const toBatchAnswer = (submitted: readonly SubmittedJob[]) => ({
+  success: true as const,
+  job_ids: submitted.map(({ id }) => id),
+  existing: submitted.filter(({ isExisting }) => isExisting).length,
+});
 
 /** A new job is pending; one that was there already, or whose parents have failed, may be anything. */
 async function readStatus(

@@ -165,5 +165,12 @@ export const submitAnswer = z
   });
 
 export const batchAnswer = z
-  .object({ success, job_ids: z.array(jobId) })
-  .meta({ id: 'SubmittedBatch', examples: [{ success: true, job_ids: [42, 43] }] });
+  .object({
+    success,
+    job_ids: z.array(jobId),
+    existing: z
+      .number()
+      .int()
+      .meta({ description: 'How many of them were there already: a job with the same key.' }),
+  })
+  .meta({ id: 'SubmittedBatch', examples: [{ success: true, job_ids: [42, 43], existing: 0 }] });

@@ -21,6 +21,7 @@ export interface AnswerBody extends ApiDocument {
   readonly request_id: string;
   readonly job_id: number;
   readonly job_ids: readonly number[];
+  readonly existing: number;
   readonly status: string;
   readonly created_at: string;
   readonly job: JobDetail;

@@ -397,11 +397,12 @@ describe('POST /api/jobs/batch', () => {
     expect((await api.post('/api/jobs/batch', many(10_000))).body.job_ids).toHaveLength(10_000);
   });
 
-  test('a job with a key of its own is stored once', async () => {
+  test('a job with a key of its own is stored once, and counted as one that was there', async () => {
     const jobs = [JOB, { ...JOB, idempotency_key: 'b1' }];
-    const first = (await api.post('/api/jobs/batch', { jobs })).body.job_ids as number[];
-    const second = (await api.post('/api/jobs/batch', { jobs })).body.job_ids as number[];
-    expect(second[1]).toBe(first[1]);
-    expect(second[0]).not.toBe(first[0]);
+    const { body: first } = await api.post('/api/jobs/batch', { jobs });
+    const { body: second } = await api.post('/api/jobs/batch', { jobs });
+    expect([first.existing, second.existing]).toEqual([0, 1]);
+    expect(second.job_ids[1]).toBe(first.job_ids[1]);
+    expect(second.job_ids[0]).not.toBe(first.job_ids[0]);
   });
 });
