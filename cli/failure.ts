@@ -5,7 +5,10 @@ import { harmless } from './output/text.js';
 /** What a command ends with; 0 is success. */
 export const FAILED = 1;
 export const BAD_USAGE = 2;
-export type FailedExitCode = typeof FAILED | typeof BAD_USAGE;
+/** As a shell says that a signal ended it. */
+export const INTERRUPTED = { SIGINT: 130, SIGTERM: 143 } as const;
+export type FailedExitCode =
+  typeof FAILED | typeof BAD_USAGE | (typeof INTERRUPTED)[keyof typeof INTERRUPTED];
 
 /** Ends the command with a code of its own; any other error ends it with 1. */
 export class CommandFailure extends Error {

@@ -1,51 +1,72 @@
 import { stat } from 'node:fs/promises';
-import type { ApiClient } from '../../client/api-client.js';
-import { ApiError } from '../../client/api-error.js';
-import type { ClientOptions } from '../../client/client-options.js';
-import { isRefused, patiently } from '../../client/patiently.js';
 import { withClient } from '../../client/with-client.js';
-import { CommandFailure, exitCodeOf } from '../../failure.js';
-import { messageOf } from '../../../shared/errors.js';
+import { Interruption } from '../../interruption.js';
 import { printJson, printLine } from '../../output/print.js';
-import { showProgress } from '../../output/progress.js';
-import { countOf, grouped, harmless } from '../../output/text.js';
+import { showProgress, type Progress } from '../../output/progress.js';
+import { countOf, grouped } from '../../output/text.js';
+import { adviseInterrupted } from './batch-advice.js';
 import { chunked, type Chunk } from './chunk-lines.js';
 import { chooseFormat, readBatch, type BatchFormat, type BatchLine } from './read-batch.js';
-
-export interface BatchOptions extends ClientOptions {
-  readonly batch: string;
-  readonly format?: string;
-  readonly fromLine?: number;
-  readonly idempotencyKey?: string;
-}
+import { standOf, submitChunk, type Batch, type BatchOptions, type Done } from './submit-chunk.js';
 
 type Job = Readonly<Record<string, unknown>>;
 
 /**
  * Submits a file, chunk by chunk, each all or none. A file is read through before: a fault in its last line is found before
  * its first one is submitted.
+ *
+ * @throws BadInput for what the file says wrong
+ * @throws CommandFailure with what to do next, when a chunk fails or a signal stops it between two of them
  */
 export async function submitBatch(options: BatchOptions, defaults: Job): Promise<void> {
   const { batch, json } = options;
   const format = chooseFormat(batch, options.format);
-  const total = (await canBeReadTwice(batch)) ? await countLines(batch, format, options) : undefined;
+  const interruption = new Interruption();
+  const counting = canBeReadTwice(batch).then((can) =>
+    can ? countLines(batch, format, options) : undefined,
+  );
+  const total = await interruption.orCome(counting);
+  const done: Done = { ids: [], existing: 0, nextLine: options.fromLine ?? 1 };
   await withClient(options, async (client) => {
     const progress = await showProgress('Submit', total ?? 0);
-    const ids: number[] = [];
+    interruption.signal.addEventListener('abort', () => progress.end());
+    const chunks = chunked(readLines(batch, format, options, defaults));
     try {
-      for await (const chunk of chunked(readLines(batch, format, options, defaults))) {
-        ids.push(...(await submitChunk(client, chunk, ids.length, options)));
-        progress.advance(chunk.jobs.length);
-      }
+      await submitChunks(chunks, { options, client, interruption, done }, progress, total);
     } finally {
       progress.end();
     }
-    if (json) return printJson({ success: true, job_ids: ids });
-    const [first, last] = [ids[0], ids.at(-1)];
-    printLine(
-      ids.length === 0 ? 'no jobs in it' : `${countOf(ids.length, 'job')} submitted: ${first} to ${last}`,
-    );
+    if (json) printJson({ success: true, job_ids: done.ids, existing: done.existing });
+    else printLine(describeDone(done));
   });
+}
+
+async function submitChunks(
+  chunks: AsyncIterator<Chunk, void>,
+  batch: Batch,
+  progress: Progress,
+  total: number | undefined,
+): Promise<void> {
+  const { options, interruption, done } = batch;
+  for (;;) {
+    const next = await interruption.orCome(chunks.next());
+    // Interrupted after the last line it has nothing left to stop.
+    if (next?.done || (next === undefined && done.ids.length === total)) return;
+    if (next === undefined) throw interruption.toFailure(adviseInterrupted(standOf(done, options)));
+    const { job_ids: ids, existing = 0 } = await submitChunk(next.value, batch);
+    done.ids.push(...ids);
+    done.existing += existing;
+    done.nextLine = (next.value.lines.at(-1) ?? 0) + 1;
+    if (!interruption.signal.aborted) progress.advance(ids.length);
+  }
+}
+
+function describeDone({ ids, existing }: Done): string {
+  if (ids.length === 0) return 'no jobs in it';
+  const which = `${ids[0]} to ${ids.at(-1)}`;
+  if (existing === 0) return `${countOf(ids.length, 'job')} submitted: ${which}`;
+  const there = `${grouped(existing)} ${existing === 1 ? 'was' : 'were'} there already`;
+  return `${grouped(ids.length - existing)} submitted, ${there}: ${which}`;
 }
 
 /** What comes through a pipe can not. Whether there is such a file is found out when it is read. */
@@ -79,53 +100,3 @@ async function* readLines(
 
 const given = (job: Job): Job =>
   Object.fromEntries(Object.entries(job).filter(([, value]) => value !== undefined));
-
-async function submitChunk(
-  client: ApiClient,
-  { jobs, lines }: Chunk,
-  submitted: number,
-  { idempotencyKey }: BatchOptions,
-): Promise<readonly number[]> {
-  try {
-    const answer = await patiently(() => client.post<{ job_ids: number[] }>('/api/jobs/batch', { jobs }));
-    return answer.job_ids;
-  } catch (error) {
-    const advice = adviseAfter(error, {
-      from: lines[0] ?? 0,
-      to: lines.at(-1) ?? 0,
-      submitted,
-      isRepeatable: idempotencyKey !== undefined,
-    });
-    throw new CommandFailure(exitCodeOf(error), `${namingLines(error, lines)}\n${advice}`, { cause: error });
-  }
-}
-
-/** `jobs.7.priority` of a chunk is a field of a line of the file. */
-function namingLines(error: unknown, lines: readonly number[]): string {
-  const text = messageOf(error);
-  if (!(error instanceof ApiError)) return text;
-  return harmless(text).replace(
-    /\bjobs\.(\d+)\./g,
-    (_all, index: string) => `line ${lines[Number(index)]}: `,
-  );
-}
-
-interface StoppedAt {
-  readonly from: number;
-  readonly to: number;
-  /** Jobs of the lines before. */
-  readonly submitted: number;
-  readonly isRepeatable: boolean;
-}
-
-function adviseAfter(error: unknown, { from, to, submitted, isRepeatable }: StoppedAt): string {
-  const before = submitted > 0 ? `the ${countOf(submitted, 'job')} of the lines before are submitted; ` : '';
-  if (isRepeatable) return `${before}run the same command again: no line is submitted twice`;
-  if (!isRefused(error))
-    return (
-      `${before}lines ${grouped(from)} to ${grouped(to)} may be, all or none: look for them, then go on with --from-line; with ` +
-      '--idempotency-key a batch can be repeated as a whole'
-    );
-  if (submitted === 0) return 'nothing was submitted';
-  return `${before}when that is put right, go on with --from-line ${from}`;
-}

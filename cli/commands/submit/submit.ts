@@ -56,7 +56,7 @@ async function submit(jobType: string | undefined, options: SubmitOptions): Prom
   if (jobType === undefined) throw new BadInput('job-type: is required, unless --batch is given');
   await withClient(options, async (client) => {
     const headers = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
-    const answer = await client.post<{ job_id: number; status: string }>(
+    const answer = await client.post<SubmitAnswer>(
       '/api/jobs',
       { ...job, payload: job.payload ?? {} },
       headers,
@@ -71,5 +71,17 @@ async function submit(jobType: string | undefined, options: SubmitOptions): Prom
   });
 }
 
-const printSubmitted = ({ job_id: id, status }: { job_id: number; status: string }): void =>
-  console.log(`job ${coloured(String(id), 'bold')} is ${status}`);
+interface SubmitAnswer {
+  readonly job_id: number;
+  readonly status: string;
+  /** A job with the same key was there. */
+  readonly is_existing?: boolean;
+  readonly was_replaced?: boolean;
+}
+
+function printSubmitted({ job_id: id, status, is_existing: isOld, was_replaced: isNew }: SubmitAnswer): void {
+  const job = `job ${coloured(String(id), 'bold')}`;
+  if (!isOld) return console.log(`${job} is ${status}`);
+  const payload = isNew ? '; it has this payload now' : '';
+  console.log(`${job} was there already with the same key, and is ${status}${payload}`);
+}

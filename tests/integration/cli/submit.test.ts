@@ -82,7 +82,11 @@ describe.each(WAYS)('%s', (way) => {
 test('tells people in a line what became of it; the same idempotency key is the same job', async () => {
   const first = await api.run(HTTP, 'submit nobody --idempotency-key k1');
   expect(first).toEqual({ code: 0, stdout: expect.stringMatching(/^job \d+ is pending\n$/), stderr: '' });
-  expect(await api.run(HTTP, 'submit nobody --idempotency-key k1')).toEqual(first);
+  const [, id] = /^job (\d+)/.exec(first.stdout) ?? [];
+  expect(await api.run(HTTP, 'submit nobody --idempotency-key k1')).toEqual({
+    ...first,
+    stdout: `job ${id} was there already with the same key, and is pending\n`,
+  });
   const other = await api.run(HTTP, [
     'submit',
     'nobody',
@@ -92,6 +96,16 @@ test('tells people in a line what became of it; the same idempotency key is the 
     '{"other": 1}',
   ]);
   expect(other.code).toBe(1);
+  expect(await count()).toBe(1);
+});
+
+test('a unique key that is taken gives the job that has it, and says so', async () => {
+  const first = await api.run(HTTP, 'submit nobody --unique-key u1');
+  expect(first.stdout).toMatch(/^job \d+ is pending\n$/);
+  const there = `${first.stdout.replace(/ is pending\n$/, '')} was there already with the same key, and is pending`;
+  expect((await api.run(HTTP, 'submit nobody --unique-key u1')).stdout).toBe(`${there}\n`);
+  const replacing = 'submit nobody --unique-key u1 --unique-policy replace_payload';
+  expect((await api.run(HTTP, replacing)).stdout).toBe(`${there}; it has this payload now\n`);
   expect(await count()).toBe(1);
 });
 
@@ -153,8 +167,17 @@ test('a batch with an idempotency key may be repeated as a whole', async () => {
   const submit = () =>
     api.runJson<{ job_ids: number[] }>(HTTP, `submit --batch ${path} --idempotency-key july`);
   const first = await submit();
-  expect((await submit()).body).toEqual(first.body);
+  expect((await submit()).body).toEqual({ ...first.body, existing: 1_100 });
   expect(await count()).toBe(1_100);
+
+  const id = first.body.job_ids[0];
+  writeFileSync(path, jobLines(1_100).concat(jobLines(2)).join('\n'));
+  const more = await api.run(HTTP, `submit --batch ${path} --idempotency-key july`);
+  expect(more.stdout).toMatch(new RegExp(`^2 submitted, 1,100 were there already: ${id} to \\d+\n$`));
+  writeFileSync(path, jobLines(1).join('\n'));
+  const again = await api.run(HTTP, `submit --batch ${path} --idempotency-key july`);
+  expect(again.stdout).toBe(`0 submitted, 1 was there already: ${id} to ${id}\n`);
+  expect(await count()).toBe(1_102);
 });
 
 test('a limit of the rate is waited out in the middle of a batch', async () => {
