@@ -42,7 +42,9 @@ export interface Panel {
   readonly description?: string;
   readonly datasource?: unknown;
   readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
-  readonly fieldConfig?: { readonly defaults: { readonly unit?: string } };
+  readonly fieldConfig?: {
+    readonly defaults: { readonly unit?: string; readonly mappings?: readonly unknown[] };
+  };
   readonly targets?: readonly Target[];
 }
 
