@@ -104,13 +104,14 @@ export class Incarnation implements Service {
   }
 
   async start(): Promise<void> {
-    const { db } = this.installation;
-    const { settings } = this;
+    const { db, events } = this.installation;
+    const { settings, workerId } = this;
     const queues = [...settings.queues.keys()];
     const jobTypes = [...settings.jobs.keys()];
     const { deadAfterMs } = settings;
     const description = { queues, jobTypes, concurrency: countSlots(settings), deadAfterMs };
-    await registerWorker(db, this.workerId, description);
+    await registerWorker(db, workerId, description);
+    events.emit('workerRegistered', { workerId, queues, jobTypes });
     try {
       // Registering counts as the first beat: no job waits for the heartbeat's thread to load.
       await this.consumers.start();

@@ -41,6 +41,8 @@ export interface HoldfastEvents {
   ownershipLost: [event: { jobIds: readonly number[]; workerId: string }];
   settleDelayed: [event: { waiting: number; error: unknown }];
   rescued: [event: { workerId: string; jobIds: readonly number[] }];
+  /** A worker is about to take its first job. Once for each of its lives. */
+  workerRegistered: [event: { workerId: string; queues: readonly string[]; jobTypes: readonly string[] }];
   workerDied: [event: { workerId: string }];
   /** By the API, the client or the command line; what SQL does is not told. */
   queuePaused: [event: { queue: string; by: string | null; reason: string | null }];

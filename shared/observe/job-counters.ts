@@ -8,6 +8,15 @@ const JOB_SECONDS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 14_400,
 ];
 
+/**
+ * A series that is born at 60 has an increase of 0: of what a worker may count, the series that alerts and dashboards rest on are
+ * there, at 0, before its first job. Rarer ones are born when something happens.
+ */
+const KNOWN_STATUSES = ['completed', 'retried', 'dead_letter'];
+const KNOWN_ERROR_TYPES = ['unknown', 'transient', 'timeout', 'permanent'];
+/** Of job types, and of queues: half of the children that a metric may have are left for what does happen. */
+const MOST_KNOWN = 250;
+
 /** The jobs themselves: submitted, claimed, settled. Returns what stops the counting. */
 export function countJobs(registry: Registry, events: EventHub): () => void {
   const counter = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
@@ -36,14 +45,28 @@ export function countJobs(registry: Registry, events: EventHub): () => void {
       'job_type',
     ]),
   );
-  const waits = childrenOf(histogram('job_wait_seconds', 'From ready to claimed', ['queue']));
+  const waitSeconds = histogram('job_wait_seconds', 'From ready to claimed', ['queue']);
+  const waits = childrenOf(waitSeconds);
   const missed = new Counter({
     name: 'jobs_claim_missed_total',
     help: 'Ids taken from Redis that could not be claimed: duplicates, cancelled, not due',
     registers: [registry],
   });
 
+  const knownQueues = new Set<string>();
+
   return subscribe(events, {
+    workerRegistered: ({ queues, jobTypes }) => {
+      for (const jobType of jobTypes.slice(0, MOST_KNOWN)) {
+        for (const status of KNOWN_STATUSES) processed(jobType, status).inc(0);
+        for (const errorType of KNOWN_ERROR_TYPES) failed(jobType, errorType).inc(0);
+      }
+      for (const queue of queues.slice(0, MOST_KNOWN)) {
+        // To set it to zero once more would take back what was counted since.
+        if (!knownQueues.has(queue)) waitSeconds.zero({ queue });
+        knownQueues.add(queue);
+      }
+    },
     submitted: (jobs) => tally(jobs, (job) => submitted(job.jobType, job.queue)),
     claimed: (jobs) => {
       for (const job of jobs) waits(job.queue).observe(Math.max(job.waitMs, 0) / 1_000);

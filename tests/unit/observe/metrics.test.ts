@@ -56,6 +56,31 @@ describe('what happens is counted:', () => {
     );
   });
 
+  test('from 0 on what a worker may count, and never back to it when the worker starts over', async () => {
+    const registered = { workerId: 'w', queues: ['q'], jobTypes: ['a'] };
+    events.emit('workerRegistered', registered);
+    for (const status of ['completed', 'retried', 'dead_letter'])
+      expect(await valueOf(`jobs_processed_total{job_type="a",status="${status}"}`)).toBe(0);
+    for (const errorType of ['unknown', 'transient', 'timeout', 'permanent'])
+      expect(await valueOf(`jobs_failed_total{job_type="a",error_type="${errorType}"}`)).toBe(0);
+    expect(await valueOf('job_wait_seconds_count{queue="q"}')).toBe(0);
+
+    events.emit('claimed', [{ id: 1, attempt: 1, jobType: 'a', queue: 'q', waitMs: 5 }]);
+    events.emit('settled', [{ ...outcome, kind: 'retried', errorClass: 'timeout' }]);
+    events.emit('workerRegistered', registered);
+    expect(await valueOf('jobs_processed_total{job_type="a",status="retried"}')).toBe(1);
+    expect(await valueOf('jobs_failed_total{job_type="a",error_type="timeout"}')).toBe(1);
+    expect(await valueOf('job_wait_seconds_count{queue="q"}')).toBe(1);
+  });
+
+  test('a worker of a thousand types leaves room for what does happen', async () => {
+    const jobTypes = Array.from({ length: 1_000 }, (_, n) => `type-${n}`);
+    events.emit('workerRegistered', { workerId: 'w', queues: [], jobTypes });
+    events.emit('settled', [{ ...outcome, jobType: 'type-999', kind: 'retried', errorClass: 'timeout' }]);
+    expect(await valueOf('jobs_failed_total{job_type="type-999",error_type="timeout"}')).toBe(1);
+    expect(await valueOf('jobs_failed_total{job_type="type-999",error_type="unknown"}')).toBeUndefined();
+  });
+
   test('waits, never below zero', async () => {
     events.emit('claimed', [{ id: 1, attempt: 1, jobType: 'a', queue: 'q', waitMs: -5 }]);
     expect(await valueOf('job_wait_seconds_sum{queue="q"}')).toBe(0);
