@@ -51,7 +51,7 @@ export async function startDockerRedis(settings: Settings, onStop: OnStop): Prom
     command: ['redis-server', ...assignments.flatMap(([name, value]) => [`--${name}`, value])],
     onStop,
   });
-  const url = `redis://:${password}@${address}/0`;
+  const url = `redis://default:${password}@${address}/0`;
   await waitUntilReady(async () => void (await askRedis(url)), READY_LIMIT_MS);
   return withoutControls('docker', url, `Redis: Docker container of ${REDIS_IMAGE}, on ${address}`);
 }

@@ -41,19 +41,22 @@ export const postgresVariables = {
   }),
 };
 
+/** Without a user, too: `redis://:password@host`. It is not shown, since `redis-cli -u` refuses an empty name. */
 const REDIS_ADDRESS = /^rediss?:\/\//i;
 
 export const redisVariables = {
   REDIS_URL: variable(
     {
       about: 'One Redis server. Wins over REDIS_HOST; `none`: no Redis, PostgreSQL dispatches',
-      example: 'redis://:password@localhost:6379/0',
+      example: 'redis://default:password@localhost:6379/0',
       isSecret: true,
     },
     (value) => {
       if (value.toLowerCase() === 'none') return null;
       if (REDIS_ADDRESS.test(value) && URL.canParse(value)) return value;
-      throw new BadValue('must be an address like redis://:password@host:6379/0 (or rediss://), or none');
+      throw new BadValue(
+        'must be an address like redis://default:password@host:6379/0 (or rediss://), or none',
+      );
     },
   ),
   REDIS_HOST: text({ about: 'A name or an address', default: 'localhost' }),

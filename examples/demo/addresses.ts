@@ -20,8 +20,11 @@ export function describeAddresses(apiUrl: string, servers: Servers): string[] {
 /** A server of somebody's own may have a password in its address; where a variable has it, the variable will do. */
 function addressOf(server: ServerHandle, variable: string): string {
   if (server.source !== 'given') return server.url;
-  if (process.env[variable]) return `$${variable}`;
   const url = new URL(server.url);
+  // Holdfast takes `redis://:password@host`; redis-cli would send the empty name, and be refused.
+  const isUserMissing = url.protocol.startsWith('redis') && url.password !== '' && url.username === '';
+  if (process.env[variable] && !isUserMissing) return `$${variable}`;
+  if (isUserMissing) url.username = 'default';
   if (url.password !== '') url.password = '***';
   return url.href;
 }

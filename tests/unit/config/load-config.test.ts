@@ -85,7 +85,7 @@ describe('a bad value is named with what it should be', () => {
     ['DATABASE_URL', secretUrl, 'must be an address like postgres://user:password@host:5432/database'],
     ['DATABASE_DIRECT_URL', secretUrl, 'must be an address like postgres://user:password@host:5432/database'],
     ['DATABASE_SCHEMA', 'my schema', 'must be a schema name'],
-    ['REDIS_URL', 'localhost:6379', 'must be an address like redis://:password@host:6379/0'],
+    ['REDIS_URL', 'localhost:6379', 'must be an address like redis://default:password@host:6379/0'],
     ['REDIS_SENTINELS', 'sentinel-1', 'must be a list like host-1:26379,host-2:26379'],
     ['REDIS_CLUSTER_NODES', 'node:99999', 'must be a list like'],
     ['REDIS_QUEUE_PREFIX', '{a}:', 'must be up to 100 characters without'],
@@ -222,7 +222,8 @@ describe('addresses', () => {
     expect(redis({ REDIS_HOST: 'r', REDIS_PASSWORD: 'a b', REDIS_DB: '2' })).toEqual({
       url: 'redis://:a%20b@r:6379/2',
     });
-    expect(redis({ REDIS_URL: 'rediss://r' })).toEqual({ url: 'rediss://r' });
+    for (const url of ['rediss://r', 'redis://default:s@r:6379/0', 'redis://:s@r:6379/0'])
+      expect(redis({ REDIS_URL: url })).toEqual({ url });
     expect(redis({ REDIS_SENTINELS: 'a:1, [::1]:2', REDIS_PASSWORD: 's' })).toEqual({
       sentinels: [
         { host: 'a', port: 1 },
