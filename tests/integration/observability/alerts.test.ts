@@ -131,6 +131,13 @@ tests:
     expect((await runTool('amtool', args)).output.split('\n')).toContain(receiver);
   });
 
+  test('tells once that nothing is scraped, not once more for each target: the former has no installation', () => {
+    const rules = readDeployed('alertmanager', 'alertmanager.yml').split(/^ {2}- source_matchers: /m);
+    const ofTargets = rules.filter((rule) => rule.startsWith('[alertname = HoldfastNotScraped]'));
+    expect(ofTargets).toEqual([expect.stringContaining('target_matchers: [alertname = HoldfastTargetDown]')]);
+    expect(ofTargets[0]).not.toContain('equal');
+  });
+
   test('inhibits by names of alerts that exist', () => {
     const text = readDeployed('alertmanager', 'alertmanager.yml');
     const mentioned = [...text.matchAll(/alertname (=~?) "?([^"\]']+)/g)].map(([, kind, value]) => ({
