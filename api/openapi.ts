@@ -87,8 +87,25 @@ const describeRoute: typeof jsonSchemaTransform = (document) => {
   for (const [status, answer] of Object.entries(responses)) {
     answer.description ??= MEANINGS[Number(status) as keyof typeof MEANINGS];
   }
-  return transformed;
+  const querystring = withoutExamples(transformed.schema.querystring as QuerySchema | undefined);
+  return { ...transformed, schema: { ...transformed.schema, querystring } };
 };
+
+interface QuerySchema {
+  readonly properties?: Readonly<Record<string, object>>;
+  readonly required?: readonly string[];
+}
+
+/** Swagger UI fills in the example of a parameter and sends it: a filter that nobody asked for. */
+function withoutExamples(query: QuerySchema | undefined): QuerySchema | undefined {
+  if (!query?.properties) return query;
+  const properties = Object.entries(query.properties).map(([name, schema]) => {
+    if (query.required?.includes(name)) return [name, schema];
+    const kept = Object.entries(schema).filter(([key]) => key !== 'example' && key !== 'examples');
+    return [name, Object.fromEntries(kept)];
+  });
+  return { ...query, properties: Object.fromEntries(properties) as Record<string, object> };
+}
 
 interface DescribedSchema {
   readonly description?: string;
