@@ -39,7 +39,7 @@ const START = `window.ui = SwaggerUIBundle({
 });
 `;
 
-/** `/api-docs` for people, `/api-docs.json` for programs; who comes without an address is sent to the former. */
+/** `/api-docs` for people, `/api-docs.json` for programs; other ways in lead to the former. */
 export function serveDocs(app: FastifyInstance): void {
   const schema = { hide: true };
   let document: string | undefined;
@@ -52,6 +52,9 @@ export function serveDocs(app: FastifyInstance): void {
   app.get('/api-docs', { schema, config: { role: 'public' } }, (_request, reply) =>
     reply.type('text/html; charset=utf-8').send(PAGE),
   );
+  app.get('/api-docs/', { schema, config: { role: 'public' } }, (_request, reply) =>
+    reply.redirect('/api-docs'),
+  );
   app.get('/api-docs/start.js', { schema, config: { role: 'public' } }, (_request, reply) =>
     reply.type('text/javascript; charset=utf-8').send(START),
   );
@@ -61,7 +64,10 @@ export function serveDocs(app: FastifyInstance): void {
     async (request, reply) => {
       const { file } = request.params;
       const type = Object.hasOwn(ASSETS, file) ? ASSETS[file] : undefined;
-      if (type === undefined) throw new HoldfastError('not_found', `there is no GET /api-docs/${file}`);
+      if (type === undefined) {
+        const what = `there is no GET /api-docs/${file}; /api-docs shows what there is`;
+        throw new HoldfastError('not_found', what);
+      }
       const content = await readFile(join(assetsFolder(), file));
       return reply.type(type).header('cache-control', 'public, max-age=3600').send(content);
     },

@@ -147,6 +147,13 @@ test('Swagger UI is served under a policy that allows no foreign and no inline s
     const { status, text } = await api.get(address);
     expect([address, status, text.length > 100]).toEqual([address, 200, true]);
   }
+});
+
+test('its address may end with a slash; what is not there says where to look', async () => {
+  const answer = await api.get('/api-docs/');
+  expect([answer.status, answer.headers.location]).toEqual([302, '/api-docs']);
+  const { status, body } = await api.get('/api-docs/nothing');
+  expect([status, body.error]).toEqual([404, expect.stringContaining('/api-docs shows what there is')]);
   expect((await api.get('/api-docs/..%2fpackage.json')).status).toBe(404);
   expect((await api.get('/api-docs/constructor')).status).toBe(404);
 });
