@@ -1,12 +1,7 @@
 import type { Database } from '../postgres/create-database.js';
 import { createRestedMeasure, type RestedMeasure } from '../rested-measure.js';
 import { measureDepths, type DepthMeasure } from './measure-depths.js';
-import {
-  measureAttempts,
-  measureThroughput,
-  type Attempts,
-  type Throughput,
-} from './measure-history.js';
+import { measureAttempts, measureThroughput, type Attempts, type Throughput } from './measure-history.js';
 import { measureSurroundings, type Surroundings } from './measure-surroundings.js';
 import { measureWorkers, type WorkerHealth } from './measure-workers.js';
 
