@@ -61,6 +61,15 @@ export class HoldfastError extends Error {
   }
 }
 
+/** A connection to Redis has ended, and why it cannot be made again is not known yet: it may be back in a moment. */
+export class ConnectionLost extends Error {
+  override readonly name = 'ConnectionLost';
+
+  constructor() {
+    super('the connection to Redis was lost');
+  }
+}
+
 export function hasCode(error: unknown, code: ErrorCode): boolean {
   return error instanceof HoldfastError && error.code === code;
 }

@@ -4,6 +4,7 @@ import { silentLogger, type Logger } from './observe/logger.js';
 import { createDatabase, type Database, type DatabaseOptions } from './postgres/create-database.js';
 import { isPostgresError } from './postgres/postgres-error.js';
 import type { RedisAddress } from './redis/connect-redis.js';
+import type { ConnectionListener } from './redis/connection-errors.js';
 import { openLanes, type Lanes } from './redis/lanes.js';
 import { Seal } from './seal.js';
 
@@ -59,7 +60,12 @@ export async function openInstallation(options: InstallationOptions): Promise<In
   const db = createDatabase(options.postgres);
   try {
     const { id, sealKey } = await readInstallation(db);
-    const lanes = options.redis ? await openLanes(options.redis, { prefix, installationId: id }) : null;
+    const listener: ConnectionListener = {
+      onLost: (error) => events.emit('redisLost', { error }),
+      onFound: () => events.emit('redisFound'),
+    };
+    const keySpace = { prefix, installationId: id };
+    const lanes = options.redis ? await openLanes(options.redis, keySpace, listener) : null;
     return {
       id,
       db,

@@ -129,7 +129,7 @@ export class Consumer implements Service {
       if (ids.length === 0) ids = await this.waitForOne(taker);
     } catch (error) {
       // Out of memory Redis still answers PING: one failure is told, and not tried again at once.
-      if (!this.wasRedisAway) this.options.installation.events.emit('redisAway', { error });
+      if (!this.wasRedisAway) this.tellRedisAway(error);
       this.isRedisAway = this.wasRedisAway = true;
       // Who looks after the queue may be on another side of it.
       this.poller.endRest();
@@ -138,6 +138,11 @@ export class Consumer implements Service {
     if (ids.length > 0) this.launch(ids);
     // Also while Redis brings a little all the time: what it forgot must not wait until that ends.
     if (taker.isDrained && this.poller.isDue && !this.isStopping) await this.poller.lookBesides();
+  }
+
+  private tellRedisAway(error: unknown): void {
+    const { lanes, events } = this.options.installation;
+    events.emit('redisAway', { error: lanes?.reasonOf(error) ?? error });
   }
 
   private async waitForOne(taker: Taker): Promise<readonly number[]> {

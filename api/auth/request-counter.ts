@@ -35,7 +35,7 @@ export class RequestCounter {
       this.retryAt = performance.now() + RETRY_MS;
       if (!this.isAway)
         logger.warn('Redis is away: requests are counted by each process, for itself', {
-          error: messageOf(error),
+          error: messageOf(lanes.reasonOf(error)),
         });
       this.isAway = true;
       return this.own.count(caller, windowMs);

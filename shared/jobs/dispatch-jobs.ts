@@ -39,7 +39,7 @@ export async function dispatchJobs(
   await Promise.all(
     [...byQueue].map(([queue, ofQueue]) =>
       pushJobs(lanes, queue, ofQueue, end).catch((error: unknown) =>
-        events.emit('dispatchFailed', { queue, count: ofQueue.length, error }),
+        events.emit('dispatchFailed', { queue, count: ofQueue.length, error: lanes.reasonOf(error) }),
       ),
     ),
   );

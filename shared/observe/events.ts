@@ -59,8 +59,12 @@ export interface HoldfastEvents {
   /** By the leader, before each round: how late the most overdue schedule is. */
   schedulesWatched: [event: { lagMs: number }];
   garbageDropped: [event: { queue: string; count: number }];
+  /** By a worker: what it asked of Redis failed, and it claims from PostgreSQL alone. */
   redisAway: [event: { error: unknown }];
   redisBack: [];
+  /** By any process: its connection to Redis cannot be made, or not again; why, without secrets. Again when the reason changes. */
+  redisLost: [event: { error: Error }];
+  redisFound: [];
   polled: [event: { queue: string; count: number }];
   /** Jobs that their submit had claimed for this worker, as it waited. */
   assigned: [event: { queue: string; count: number }];

@@ -1,4 +1,4 @@
-import { messageOf } from '../errors.js';
+import { ConnectionLost, messageOf } from '../errors.js';
 import { groupBy } from '../group-by.js';
 import type { EventHub, HoldfastEvents } from './events.js';
 import type { Logger } from './logger.js';
@@ -8,6 +8,8 @@ type Outcomes = HoldfastEvents['settled'][0];
 
 /** Of what may happen thousands of times a second while something is away, one line in this time. */
 const QUIET_MS = 10_000;
+/** Of why Redis is away: when they alternate, no line of them all the time. */
+const MOST_REASONS = 5;
 /** Enough to find the rest in the tables. */
 const IDS_SHOWN = 5;
 
@@ -19,6 +21,7 @@ export function logEvents(events: EventHub, logger: Logger, now = () => performa
     logReviews(events, logger),
     logCare(events, logger),
     logSchedules(events, logger, now),
+    logRedis(events, logger),
     logDisturbances(events, logger, now),
   ];
   return () => stops.forEach((stop) => stop());
@@ -122,23 +125,40 @@ function logSchedules(events: EventHub, logger: Logger, now: () => number): () =
   });
 }
 
-/** What repeats while Redis or PostgreSQL is away: each transition, and now and then how much it has become. */
+/**
+ * One line when Redis goes away and one when it is back, in every role, whoever notices it first. Meanwhile one for each further
+ * reason: a server that was away may come back with another password.
+ */
+function logRedis(events: EventHub, logger: Logger): () => void {
+  let reasons: Set<string> | undefined;
+  const tellAway = ({ error }: { error: unknown }) => {
+    // Why comes with `redisLost`, as soon as it is known; or it is back in a moment.
+    if (error instanceof ConnectionLost) return;
+    const reason = messageOf(error);
+    if (reasons && (reasons.has(reason) || reasons.size >= MOST_REASONS)) return;
+    const what = reasons
+      ? 'Redis is still away, for another reason'
+      : 'Redis is away (check REDIS_URL): jobs wait in PostgreSQL, and workers claim them from there';
+    logger.warn(what, { error: reason });
+    reasons = (reasons ?? new Set()).add(reason);
+  };
+  const tellBack = () => {
+    if (reasons) logger.info('Redis is back');
+    reasons = undefined;
+  };
+  return subscribe(events, {
+    redisLost: tellAway,
+    redisAway: tellAway,
+    redisFound: tellBack,
+    redisBack: tellBack,
+  });
+}
+
+/** What repeats while Redis or PostgreSQL is away: now and then how much it has become. */
 function logDisturbances(events: EventHub, logger: Logger, now: () => number): () => void {
-  let isRedisAway = false;
   const undispatched = throttle(now);
   const delayed = throttle(now);
   return subscribe(events, {
-    redisAway: ({ error }) => {
-      if (isRedisAway) return;
-      isRedisAway = true;
-      logger.warn('Redis is away (check REDIS_URL): jobs are claimed from PostgreSQL', {
-        error: messageOf(error),
-      });
-    },
-    redisBack: () => {
-      if (isRedisAway) logger.info('Redis is back');
-      isRedisAway = false;
-    },
     dispatchFailed: ({ queue, count, error }) =>
       undispatched(count, (total) =>
         logger.warn('jobs could not be pushed to Redis; polls and the sweep will find them', {

@@ -1,4 +1,5 @@
 import { Cluster, Redis } from 'ioredis';
+import { keepLastError } from './connection-errors.js';
 import { SCRIPTS } from './scripts.js';
 
 /** Where Redis is: one server, a group watched by Sentinels, or a Cluster. */
@@ -81,8 +82,7 @@ export function connectRedis(
   const options = use === 'blocking' ? BLOCKING : COMMANDS;
   const connection = openConnection(address, options);
   for (const [name, script] of Object.entries(SCRIPTS)) connection.defineCommand(name, script);
-  // Errors reach us through the commands; an 'error' event without a listener would be printed for each retry.
-  connection.on('error', () => undefined);
+  keepLastError(connection);
   return connection as RedisConnection;
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { connectRedis, waitUntilReady, type RedisAddress, type RedisConnection } from './connect-redis.js';
+import { reasonOf, watchConnection, type ConnectionListener } from './connection-errors.js';
 import { assignedChannels, queueKeys, rateKey, type KeySpace, type QueueKeys } from './keys.js';
 import { readIds } from './lane-ids.js';
 import { Offers } from './offers.js';
@@ -57,6 +58,8 @@ export interface Lanes {
   openBlocking(): RedisConnection;
   readonly connection: RedisConnection;
   isAnswering(): Promise<boolean>;
+  /** Why something of this failed: of a connection that is away, why it cannot be made. `ConnectionLost`: that is not known yet. */
+  reasonOf(error: unknown): unknown;
   close(): Promise<void>;
 }
 
@@ -64,8 +67,13 @@ export interface Lanes {
 const PUSH_CHUNK = 5_000;
 const QUIT_MS = 500;
 
-export async function openLanes(address: RedisAddress, keySpace: KeySpace): Promise<Lanes> {
+export async function openLanes(
+  address: RedisAddress,
+  keySpace: KeySpace,
+  listener?: ConnectionListener,
+): Promise<Lanes> {
   const connection = connectRedis(address);
+  const stopWatching = listener ? watchConnection(connection, listener) : undefined;
   const known = new Map<string, QueueKeys>();
   const keys = (queue: string): QueueKeys => {
     const found = known.get(queue) ?? queueKeys(keySpace, queue);
@@ -113,14 +121,20 @@ export async function openLanes(address: RedisAddress, keySpace: KeySpace): Prom
         () => true,
         () => false,
       ),
+    reasonOf: (error) => reasonOf(connection, error),
     async close() {
+      stopWatching?.();
       await offers?.close();
-      // Pushes under way are let through; an absent Redis is not waited for.
-      const quit = connection.status === 'ready' ? connection.quit().catch(() => undefined) : undefined;
-      if (quit) await Promise.race([quit, wait(QUIT_MS, undefined, { ref: false })]);
-      if (connection.status !== 'end') connection.disconnect();
+      await closeConnection(connection);
     },
   };
+}
+
+/** Pushes under way are let through; an absent Redis is not waited for. */
+async function closeConnection(connection: RedisConnection): Promise<void> {
+  const quit = connection.status === 'ready' ? connection.quit().catch(() => undefined) : undefined;
+  if (quit) await Promise.race([quit, wait(QUIT_MS, undefined, { ref: false })]);
+  if (connection.status !== 'end') connection.disconnect();
 }
 
 /** The push script's arguments: for each lane its name, how many ids, the ids. */

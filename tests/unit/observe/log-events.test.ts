@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from '@jest/globals';
+import { ConnectionLost } from '../../../shared/errors.js';
 import { createEventHub, type EventHub } from '../../../shared/observe/events.js';
 import { logEvents } from '../../../shared/observe/log-events.js';
 import type { LogFields, Logger } from '../../../shared/observe/logger.js';
@@ -48,6 +49,29 @@ test('Redis away and back: one line for each transition, however many workers no
   events.emit('redisBack');
   expect(levels()).toEqual(['warn', 'info']);
   expect(lines[0]?.fields).toEqual({ error: 'connect ECONNREFUSED' });
+});
+
+test('Redis away: what a worker and its connection notice is one outage, and each reason of it is told once', () => {
+  events.emit('redisAway', { error: new ConnectionLost() });
+  expect(lines).toEqual([]);
+  events.emit('redisLost', { error: away });
+  for (const reason of ['WRONGPASS', 'connect ECONNREFUSED', 'WRONGPASS'])
+    events.emit('redisLost', { error: new Error(reason) });
+  events.emit('redisFound');
+  events.emit('redisBack');
+  expect(lines.map(({ level, fields }) => [level, fields?.error])).toEqual([
+    ['warn', 'connect ECONNREFUSED'],
+    ['warn', 'WRONGPASS'],
+    ['info', undefined],
+  ]);
+  for (let n = 0; n < 100; n++) events.emit('redisLost', { error: new Error(`reason ${n}`) });
+  expect(lines.length).toBeLessThan(10);
+});
+
+test('a connection that is made anew at once is not worth a line', () => {
+  events.emit('redisAway', { error: new ConnectionLost() });
+  events.emit('redisBack');
+  expect(lines).toEqual([]);
 });
 
 test('what repeats while something is away is told once in ten seconds, with how much it was', () => {
