@@ -3,7 +3,7 @@ import { rescueJobs } from '../../shared/jobs/rescue-jobs.js';
 import { rescueOwnerless } from '../../shared/jobs/rescue-ownerless.js';
 import { UNTIL_POKED_MS, type Loop } from '../../shared/time/loop.js';
 import { declareDeadWorkers, type TrustedTime } from '../../shared/workers/registry.js';
-import { attemptAll, createDutyLoop } from './duty-loop.js';
+import { createAttempts, createDutyLoop } from './duty-loop.js';
 
 const RESCUE_MS = 1_000;
 /** How often the claims of all workers are looked at, and not only those of workers that went lately. */
@@ -18,6 +18,7 @@ export type Trusted = () => TrustedTime | undefined;
  */
 export function createRescuer(installation: Installation, holder: string, trusted: Trusted): Loop {
   let allClaimsAt = 0;
+  const attemptAll = createAttempts(installation, 'a rescue');
 
   async function rescueOrphaned(): Promise<void> {
     const isForAll = performance.now() >= allClaimsAt;
@@ -28,7 +29,7 @@ export function createRescuer(installation: Installation, holder: string, truste
   return createDutyLoop(installation, 'rescue', RESCUE_MS, async () => {
     const time = trusted();
     if (!time) return RESCUE_MS;
-    await attemptAll(installation, 'a rescue', async (attempt) => {
+    await attemptAll(async (attempt) => {
       await attempt('dead workers', async () => {
         for (const workerId of await declareDeadWorkers(installation.db, time, holder))
           installation.events.emit('workerDied', { workerId });

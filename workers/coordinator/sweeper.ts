@@ -4,7 +4,7 @@ import { repairDependencies } from '../../shared/jobs/repair-dependencies.js';
 import { sweepQueue } from '../../shared/jobs/sweep-jobs.js';
 import { jitter, type Loop } from '../../shared/time/loop.js';
 import { readLiveWorkerIds, readServedTypes, takeBackSetAside } from '../../shared/workers/registry.js';
-import { attemptAll, createDutyLoop, type Attempting } from './duty-loop.js';
+import { createAttempts, createDutyLoop, type Attempting } from './duty-loop.js';
 
 const SWEEP_MS = 3_000;
 const FULL_PASS_MS = 30_000;
@@ -15,6 +15,7 @@ const REPAIR_REST_FACTOR = 10;
 /** Puts back what Redis forgot; now and then a full pass: watermark and set-aside jobs. */
 export function createSweeper(installation: Installation, holder: string): Loop {
   const { db } = installation;
+  const attemptAll = createAttempts(installation, 'a sweep');
   let fullPassAt = 0;
   let queuesWithWork: string[] = [];
 
@@ -31,7 +32,7 @@ export function createSweeper(installation: Installation, holder: string): Loop 
 
   return createDutyLoop(installation, 'sweep', SWEEP_MS, async () => {
     const [types, live] = await Promise.all([readServedTypes(db), readLiveWorkerIds(db)]);
-    await attemptAll(installation, 'a sweep', async (attempt) => {
+    await attemptAll(async (attempt) => {
       if (performance.now() >= fullPassAt) await fullPass(types, attempt);
       for (const queue of new Set([...types.keys(), ...queuesWithWork]))
         await attempt(`queue ${queue}`, () =>
