@@ -17,6 +17,15 @@ const KNOWN_ERROR_TYPES = ['unknown', 'transient', 'timeout', 'permanent'];
 /** Of job types, and of queues: half of the children that a metric may have are left for what does happen. */
 const MOST_KNOWN = 250;
 
+/** Begins a queue's waits at 0, once: to do so again would take back what was counted since. */
+function createWaitStarter(waits: Histogram<'queue'>): (queues: readonly string[]) => void {
+  const known = new Set<string>();
+  return (queues) => {
+    for (const queue of queues) if (!known.has(queue)) waits.zero({ queue });
+    for (const queue of queues) known.add(queue);
+  };
+}
+
 /** The jobs themselves: submitted, claimed, settled. Returns what stops the counting. */
 export function countJobs(registry: Registry, events: EventHub): () => void {
   const counter = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
@@ -53,7 +62,7 @@ export function countJobs(registry: Registry, events: EventHub): () => void {
     registers: [registry],
   });
 
-  const knownQueues = new Set<string>();
+  const startWaits = createWaitStarter(waitSeconds);
 
   return subscribe(events, {
     workerRegistered: ({ queues, jobTypes }) => {
@@ -61,11 +70,7 @@ export function countJobs(registry: Registry, events: EventHub): () => void {
         for (const status of KNOWN_STATUSES) processed(jobType, status).inc(0);
         for (const errorType of KNOWN_ERROR_TYPES) failed(jobType, errorType).inc(0);
       }
-      for (const queue of queues.slice(0, MOST_KNOWN)) {
-        // To set it to zero once more would take back what was counted since.
-        if (!knownQueues.has(queue)) waitSeconds.zero({ queue });
-        knownQueues.add(queue);
-      }
+      startWaits(queues.slice(0, MOST_KNOWN));
     },
     submitted: (jobs) => tally(jobs, (job) => submitted(job.jobType, job.queue)),
     claimed: (jobs) => {
