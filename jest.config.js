@@ -17,6 +17,7 @@ export default {
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': ['$1.ts', '$1.js'], '^holdfast$': '<rootDir>/index.ts' },
   globalSetup: '<rootDir>/tests/support/global-setup.mjs',
   globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
+  testSequencer: '<rootDir>/tests/support/longest-first.mjs',
   reporters: ['default', '<rootDir>/tests/support/plain-summary-reporter.mjs'],
   // Test files have servers' databases and ports of their own; much of their time is waiting for processes and leases.
   maxWorkers: '100%',

@@ -18,9 +18,12 @@ const hasServers = findPostgresFolder() !== null && findRedisProgram() !== null;
   test.each(SEEDED_BUGS)(
     'the checker finds $name',
     async (bug) => {
-      const { violations } = await runBroken(bug);
-      expect(violations.map(({ promise }) => promise)).toContainEqual(expect.stringMatching(bug.mustBreak));
+      // What a fault meets is chance, more so on a busy machine: the bug must show in one of three runs.
+      const found: string[] = [];
+      for (let seed = 1; seed <= 3 && !found.some((promise) => bug.mustBreak.test(promise)); seed++)
+        found.push(...(await runBroken(bug, seed)).violations.map(({ promise }) => promise));
+      expect(found).toContainEqual(expect.stringMatching(bug.mustBreak));
     },
-    120_000,
+    360_000,
   );
 });

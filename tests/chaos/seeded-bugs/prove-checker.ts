@@ -4,11 +4,11 @@ import { breakCopy } from './break-copy.js';
 import type { SeededBug } from './seeded-bugs.js';
 
 /** Runs a broken copy of the code under the faults that show the bug. What is returned must not be clean. */
-export async function runBroken(bug: SeededBug, log?: (line: string) => void): Promise<RunReport> {
+export async function runBroken(bug: SeededBug, seed = 1, log?: (line: string) => void): Promise<RunReport> {
   const copy = await breakCopy(bug);
   try {
     return await runChaos({
-      seed: 1,
+      seed,
       minutes: 0.15,
       faultEveryMs: 3_000,
       load: 1,
