@@ -67,8 +67,11 @@ export class Offers {
     this.distrustedUntil = monotonicMs() + DISTRUST_MS;
   }
 
-  /** An offer for so many jobs, if there is one and nothing else waits in the queue. Never throws, and soon returns. */
-  async take(queue: string, count: number): Promise<Offer | undefined> {
+  /**
+   * An offer for so many jobs, if there is one and nothing else waits in the queue. Never throws, and returns within `mostWaitMs`
+   * (default 20).
+   */
+  async take(queue: string, count: number, mostWaitMs = MOST_WAIT_MS): Promise<Offer | undefined> {
     const held = this.takeHeld(queue);
     if (held && held.count >= count) return held;
     if (held) void this.giveBack(queue, held);
@@ -77,8 +80,8 @@ export class Offers {
       this.distrust();
       return null;
     });
-    const tooLate = () => new Error(`Redis did not answer within ${MOST_WAIT_MS} ms`);
-    const entry = await within(MOST_WAIT_MS, asked, tooLate).catch(() => {
+    const tooLate = () => new Error(`Redis did not answer within ${mostWaitMs} ms`);
+    const entry = await within(mostWaitMs, asked, tooLate).catch(() => {
       void asked.then((late) => this.returnLate(queue, toOffer(late)));
       return null;
     });
