@@ -1,12 +1,10 @@
 import type { FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
 import { HoldfastError, type FieldProblem } from '../shared/errors.js';
+import { MOST_DETAILS } from '../shared/rules.js';
 import { wordProblem } from './problem-words.js';
 
 type Issue = z.core.$ZodIssue;
-
-/** More problems than anybody reads; a batch could have a hundred thousand. */
-const MOST_DETAILS = 100;
 
 /**
  * Checks a part of a request. The first part of a request that is wrong ends it, with each field of it that is.

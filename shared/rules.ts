@@ -54,8 +54,8 @@ export function findBadValues(values: object, rules: Rules): BadValue[] {
 export const under = (field: string, bad: readonly BadValue[]): BadValue[] =>
   bad.map((one) => ({ ...one, field: `${field}.${one.field}` }));
 
-/** More than anybody reads; a job may have a hundred thousand dependencies. */
-const MOST_DETAILS = 100;
+/** Of a refusal. More than anybody reads; a job may have a hundred thousand dependencies, and a batch as many fields. */
+export const MOST_DETAILS = 100;
 
 /** @throws HoldfastError `validation_failed` naming each field, when there is one; in the words of the API */
 export function refuseFields(bad: readonly BadValue[]): void {

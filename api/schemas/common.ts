@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { JOB_ID, QUEUE_NAME, QUEUE_NAME_RULE } from '../../shared/jobs/job-limits.js';
+import { JOB_ID, LONGEST_TYPE, QUEUE_NAME, QUEUE_NAME_RULE } from '../../shared/jobs/job-limits.js';
 import { isStorableText, UNSTORABLE } from '../../shared/jobs/storable-text.js';
 import { EARLIEST, LATEST, OUTSIDE_YEARS } from '../../shared/time/years.js';
 
@@ -83,6 +83,9 @@ export const wholeNumber = (least: number, most: number, fallback: number) =>
 /** What a list is narrowed by. A form sends what was not filled in as an empty text: that narrows nothing. */
 export const listFilter = <Schema extends z.ZodType>(schema: Schema) =>
   z.preprocess((value) => (value === '' ? undefined : value), schema.optional());
+
+/** Lists of jobs, and of what comes of jobs, are narrowed by these. */
+export const ofQueueAndType = { queue: listFilter(queueName), job_type: listFilter(text(LONGEST_TYPE)) };
 
 /** A time as a part of a body. */
 export const isoTime = (description: string) =>

@@ -11,6 +11,7 @@ import {
   jobStatus,
   jsonObject,
   listFilter,
+  ofQueueAndType,
   queueName,
   success,
   text,
@@ -38,8 +39,7 @@ export const letterParams = z.strictObject({ id: idText });
 
 export const letterListQuery = z.strictObject({
   status,
-  queue: listFilter(queueName),
-  job_type: listFilter(text(100)),
+  ...ofQueueAndType,
   error_class: listFilter(text(255)),
   fingerprint: listFilter(text(100)),
   reason: listFilter(z.enum(REASONS)),
@@ -49,8 +49,7 @@ export const letterListQuery = z.strictObject({
 
 export const groupQuery = z.strictObject({
   status,
-  queue: listFilter(queueName),
-  job_type: listFilter(text(100)),
+  ...ofQueueAndType,
   limit: wholeNumber(1, 1_000, DEFAULT_LIMIT),
 });
 

@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { LONGEST_NAME, LONGEST_TAG } from '../../shared/jobs/job-limits.js';
 import {
   idText,
   jobId,
   jobStatus,
   listFilter,
-  queueName,
+  ofQueueAndType,
   success,
   text,
   time,
@@ -131,10 +132,9 @@ export const DEFAULT_LIMIT = 50;
 export const listQuery = z
   .strictObject({
     status: listFilter(jobStatus),
-    job_type: listFilter(text(100)),
-    queue: listFilter(queueName),
-    created_by: listFilter(text(255)),
-    tag: listFilter(text(64)),
+    ...ofQueueAndType,
+    created_by: listFilter(text(LONGEST_NAME)),
+    tag: listFilter(text(LONGEST_TAG)),
     limit: wholeNumber(1, 1_000, DEFAULT_LIMIT),
     offset: wholeNumber(0, 1_000_000, 0),
     cursor: idText

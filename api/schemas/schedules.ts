@@ -12,6 +12,7 @@ import {
   jobId,
   jsonObject,
   listFilter,
+  ofQueueAndType,
   queueName,
   success,
   text,
@@ -142,8 +143,7 @@ export const listQuery = z.strictObject({
       .transform((value) => value === 'true')
       .meta({ type: 'boolean' }),
   ),
-  job_type: listFilter(text(LONGEST_TYPE)),
-  queue: listFilter(queueName),
+  ...ofQueueAndType,
   limit: wholeNumber(1, 1_000, DEFAULT_LIMIT),
   cursor: text(200).optional().meta({ description: 'The `next_cursor` of the page before.' }),
 });
