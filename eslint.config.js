@@ -35,6 +35,15 @@ export default tseslint.config(
         { object: 'process', property: 'exit' },
         { object: 'process', property: 'env' },
       ],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            'AssignmentExpression[left.type="MemberExpression"] > :matches(ArrowFunctionExpression, FunctionExpression).right',
+          message:
+            'V8 puts this function into the old generation, and all that it sees stays there until a full collection. Give it a name first.',
+        },
+      ],
     },
   },
   {

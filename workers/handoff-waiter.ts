@@ -54,7 +54,8 @@ export class HandoffWaiter {
     popped.catch(() => undefined);
     let timer: NodeJS.Timeout | undefined;
     const stopped = new Promise<null>((resolve, reject) => {
-      this.stopWaiting = () => resolve(null);
+      const stop = () => resolve(null);
+      this.stopWaiting = stop;
       const late = () => reject(new Error('Redis did not end a blocking pop in time'));
       timer = setTimeout(late, seconds * 1_000 + LATE_MS);
     });

@@ -28,6 +28,8 @@ export interface StandingOffersOptions {
 
 /** So that another submit finds one while the first is made good. */
 const MOST_STANDING = 4;
+/** With so few left new ones are made, together: one command for two jobs that come one by one. */
+const FEW_STANDING = 2;
 /** A submitter that took an offer needs milliseconds. Beyond this it has died, or what it sent was lost. */
 const MOST_WAIT_MS = 2_000;
 /** When we stop, less: what comes later reaches nobody, and its submitter hears that. */
@@ -138,7 +140,7 @@ export class StandingOffers implements Service {
     const { installation, queue } = this.options;
     this.end(offer, jobs);
     if (jobs.length > 0) installation.events.emit('assigned', { queue, count: jobs.length });
-    if (this.options.isDrained()) void this.stand();
+    if (this.options.isDrained() && this.standing.size <= FEW_STANDING) void this.stand();
   }
 
   private inRedis(): Standing[] {

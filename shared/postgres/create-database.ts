@@ -4,6 +4,7 @@ import { createConnectionPool } from './connection-pool.js';
 import { KeptPlans } from './kept-plans.js';
 import { PostgresError } from './postgres-error.js';
 import type { OwnTarget } from './query-target.js';
+import { MOST_QUERY_MS } from './run-query.js';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
@@ -68,8 +69,6 @@ function connectionConfig(options: DatabaseOptions): pg.ClientConfig {
     ...(schema === 'public' ? {} : { options: `-c search_path=${pg.escapeIdentifier(schema)}` }),
     keepAlive: true,
     connectionTimeoutMillis: 5_000,
-    // A half-open connection must not hold a batch for ever. No statement of ours comes near this.
-    query_timeout: 10_000,
   };
 }
 
@@ -127,7 +126,7 @@ export function createDatabase(options: DatabaseOptions): Database {
       }),
     connectDirectly: (signal) => {
       const { directConnectionString: connectionString = options.connectionString } = options;
-      return connectOutsidePool({ ...config, connectionString }, signal);
+      return connectOutsidePool({ ...config, connectionString, query_timeout: MOST_QUERY_MS }, signal);
     },
     close,
   };

@@ -64,7 +64,10 @@ export class Ear {
   async hearsItself(): Promise<boolean> {
     const { db, channel } = this.options;
     const { signal } = this.closing;
-    const heard = new Promise<boolean>((resolve) => (this.onEcho = () => resolve(true)));
+    const heard = new Promise<boolean>((resolve) => {
+      const onEcho = () => resolve(true);
+      this.onEcho = onEcho;
+    });
     await unlessAborted(signal, db.query(`SELECT pg_notify($1, '')`, [this.echoChannel]));
     let timer: NodeJS.Timeout | undefined;
     const silence = new Promise<boolean>((resolve) => (timer = setTimeout(resolve, ECHO_LIMIT_MS, false)));

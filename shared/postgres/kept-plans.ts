@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
+import { runQuery } from './run-query.js';
 import { toldProcessId } from './told-process-id.js';
 
 /**
@@ -55,23 +56,21 @@ export class KeptPlans {
 
   /** Once per connection, before its first statement. */
   async adopt(client: pg.ClientBase): Promise<void> {
-    const { rowCount } = await client.query(ADOPT_SESSION, [
-      toldProcessId(client),
-      pg.escapeIdentifier(this.schema),
-    ]);
+    const values = [toldProcessId(client), pg.escapeIdentifier(this.schema)];
+    const { rowCount } = await runQuery(client, { text: ADOPT_SESSION, values });
     if (rowCount === 1) this.owned.add(client);
   }
 
   /** Statements without parameters are not kept: BEGIN, COMMIT, and what is run once. */
   async run(client: pg.ClientBase, statement: pg.QueryConfig<unknown[]>): Promise<pg.QueryResult> {
-    if (!statement.values?.length || !this.owned.has(client)) return client.query(statement);
+    if (!statement.values?.length || !this.owned.has(client)) return runQuery(client, statement);
     try {
-      return await client.query({ ...statement, name: nameOf(statement.text) });
+      return await runQuery(client, { ...statement, name: nameOf(statement.text) });
     } catch (error) {
       if (!LOST_PLAN.includes((error as { code?: string }).code ?? '')) throw error;
       this.owned.delete(client);
       // It was refused before anything of it was done; in a transaction everything is, from there on.
-      return client.query(statement).catch((again: unknown) => {
+      return runQuery(client, statement).catch((again: unknown) => {
         throw (again as { code?: string }).code === IN_FAILED_TRANSACTION ? error : again;
       });
     }

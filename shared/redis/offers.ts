@@ -117,10 +117,8 @@ export class Offers {
   /** @throws when Redis is away */
   async make(queue: string, offers: readonly Offer[]): Promise<void> {
     const list = this.keys(queue).offers;
-    await Promise.all([
-      this.connection.lpush(list, ...offers.map(toEntry)),
-      this.connection.ltrim(list, 0, MOST_LISTED - 1),
-    ]);
+    const length = await this.connection.lpush(list, ...offers.map(toEntry));
+    if (length > MOST_LISTED) await this.connection.ltrim(list, 0, MOST_LISTED - 1);
   }
 
   /** For each, whether it was still there. @throws when Redis is away */

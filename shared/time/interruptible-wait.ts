@@ -8,10 +8,11 @@ export class InterruptibleWait {
     if (!this.wasWoken && ms > 0) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, ms);
-        this.wake = () => {
+        const wake = () => {
           clearTimeout(timer);
           resolve();
         };
+        this.wake = wake;
       });
     }
     this.wake = undefined;
