@@ -15,7 +15,16 @@ import { actJob } from '../../support/test-jobs.js';
 const describeWithRedis = hasRedis ? describe : describe.skip;
 const db: TestInstallation = await createTestInstallation();
 const workers: Worker[] = [];
-beforeEach(() => db.sql('TRUNCATE jobs, job_executions, job_dependencies, claim_batches, workers'));
+/** A look counts for a while, also for the workers of the next test. */
+async function forgetLooks(queue: string): Promise<void> {
+  const lanes = db.installation.lanes!;
+  const looked = await lanes.connection.keys(`${lanes.keys(queue).base}*`);
+  if (looked.length > 0) await lanes.connection.unlink(...looked);
+}
+beforeEach(async () => {
+  await db.sql('TRUNCATE jobs, job_executions, job_dependencies, claim_batches, workers');
+  if (hasRedis) await Promise.all([forgetLooks('default'), forgetLooks('looked-into')]);
+});
 afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.stop()));
 });
@@ -91,11 +100,6 @@ describeWithRedis('a look', () => {
     await other.lookBesides();
     return other.isResting;
   };
-  beforeEach(async () => {
-    const { lanes } = db.installation;
-    const looked = await lanes!.connection.keys(`${lanes!.keys('looked-into').base}*`);
-    if (looked.length > 0) await lanes!.connection.unlink(...looked);
-  });
 
   test('that finds nothing counts for all workers of the same job types', async () => {
     const poller = createPoller(findsNothing);
