@@ -126,6 +126,7 @@ export function createDatabase(options: DatabaseOptions): Database {
       }),
     connectDirectly: (signal) => {
       const { directConnectionString: connectionString = options.connectionString } = options;
+      // Few statements are sent over it: pg's own limit will do.
       return connectOutsidePool({ ...config, connectionString, query_timeout: MOST_QUERY_MS }, signal);
     },
     close,

@@ -1,7 +1,10 @@
 import type pg from 'pg';
+import { within } from '../time/within.js';
 
 /** A half-open connection must not hold a batch for ever. No statement of ours comes near this. */
 export const MOST_QUERY_MS = 10_000;
+
+const tooLate = () => new Error(`PostgreSQL did not answer within ${MOST_QUERY_MS / 1_000} s`);
 
 /**
  * Runs one statement, and gives it up after MOST_QUERY_MS: its connection is not to be used again then.
@@ -16,13 +19,11 @@ export function runQuery(
   client: pg.ClientBase,
   statement: pg.QueryConfig<unknown[]>,
 ): Promise<pg.QueryResult> {
-  return new Promise((resolve, reject) => {
-    const giveUp = () => reject(new Error(`PostgreSQL did not answer within ${MOST_QUERY_MS / 1_000} s`));
-    const timer = setTimeout(giveUp, MOST_QUERY_MS);
+  const answer = new Promise<pg.QueryResult>((resolve, reject) => {
     client.query(statement, (error, result) => {
-      clearTimeout(timer);
       if (error) reject(error);
       else resolve(result);
     });
   });
+  return within(MOST_QUERY_MS, answer, tooLate);
 }

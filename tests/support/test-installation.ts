@@ -10,6 +10,8 @@ export interface TestInstallation {
   readonly redisUrl: string | null;
   /** Runs SQL as a person would. */
   sql<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<Row[]>;
+  /** Deletes all that it has in Redis, if there is one. */
+  forgetKeys(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -59,14 +61,16 @@ export async function createTestInstallation({
     redisUrl,
     sql: async <Row>(text: string, values?: unknown[]) =>
       (await installation.db.query<Row>(text, values)).rows,
+    forgetKeys: () => forgetKeys(installation),
     close: async () => {
-      await installation.lanes?.connection.unlink?.(...(await ownKeys(installation))).catch(() => undefined);
+      await forgetKeys(installation);
       await installation.close();
       await database.drop();
     },
   };
 }
 
-async function ownKeys({ lanes, id }: Installation): Promise<string[]> {
-  return lanes ? lanes.connection.keys(`*{${id}:*`) : [];
+async function forgetKeys({ lanes, id }: Installation): Promise<void> {
+  const keys = (await lanes?.connection.keys(`*{${id}:*`)) ?? [];
+  if (keys.length > 0) await lanes?.connection.unlink(...keys);
 }

@@ -25,8 +25,7 @@ ears?.on('messageBuffer', (_channel: Buffer, message: Buffer) => heard.push(mess
 beforeEach(async () => {
   if (!hasRedis) return;
   await db.sql('TRUNCATE jobs, job_executions, job_dependencies, claim_batches, workers, queues');
-  const keys = await lanes.connection.keys(`*{${db.installation.id}:*`);
-  if (keys.length > 0) await lanes.connection.unlink(...keys);
+  await db.forgetKeys();
   heard.length = 0;
   const worker = { queues: ['default'], jobTypes: ['t'], concurrency: 5, deadAfterMs: 60_000 };
   await registerWorker(installation.db, 'w-1', worker);

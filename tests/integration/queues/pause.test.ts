@@ -23,9 +23,7 @@ const NEVER_MS = 600_000;
 beforeEach(async () => {
   for (const one of [db, alone])
     await one.sql('TRUNCATE jobs, job_executions, job_dependencies, claim_batches, workers, queues');
-  const redis = db.installation.lanes?.connection;
-  const keys = (await redis?.keys(`*{${db.installation.id}:*`)) ?? [];
-  if (keys.length > 0) await redis?.unlink(...keys);
+  await db.forgetKeys();
 });
 afterEach(async () => {
   for (const service of stopping.splice(0).reverse()) await service.stop();

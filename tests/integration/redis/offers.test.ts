@@ -10,10 +10,7 @@ const lanes = db.installation.lanes as Lanes;
 const offers = lanes?.offers as Offers;
 const ears = lanes?.openBlocking();
 const describeWithRedis = hasRedis ? describe : describe.skip;
-beforeEach(async () => {
-  const keys = await lanes?.connection.keys(`*{${db.installation.id}:*`);
-  if (keys?.length) await lanes.connection.unlink(...keys);
-});
+beforeEach(() => db.forgetKeys());
 afterAll(async () => {
   ears?.disconnect();
   await db.close();

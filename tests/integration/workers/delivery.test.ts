@@ -17,9 +17,7 @@ const client: Client = await createClient(db);
 const stopping: { stop(): Promise<void> }[] = [];
 beforeEach(async () => {
   await db.sql('TRUNCATE jobs, job_executions, job_dependencies, claim_batches, workers');
-  const redis = db.installation.lanes?.connection;
-  const keys = (await redis?.keys(`*{${db.installation.id}:*`)) ?? [];
-  if (keys.length > 0) await redis?.unlink(...keys);
+  await db.forgetKeys();
 });
 afterEach(async () => {
   for (const service of stopping.splice(0).reverse()) await service.stop();

@@ -18,9 +18,7 @@ const other = actJob('other', (payload) => payload);
 const stopping: (() => Promise<unknown>)[] = [];
 beforeEach(async () => {
   await db.sql('TRUNCATE jobs, job_executions, job_dependencies, claim_batches, workers, queues');
-  const redis = db.installation.lanes?.connection;
-  const keys = (await redis?.keys(`*{${db.installation.id}:*`)) ?? [];
-  if (keys.length > 0) await redis?.unlink(...keys);
+  await db.forgetKeys();
 });
 afterEach(async () => {
   for (const stop of stopping.splice(0).reverse()) await stop();

@@ -22,8 +22,7 @@ const stopping: Service[] = [];
 const describeWithRedis = hasRedis ? describe : describe.skip;
 beforeEach(async () => {
   await db.sql('TRUNCATE jobs, job_executions, job_dependencies, queues');
-  const keys = await lanes?.connection.keys(`*{${db.installation.id}:*`);
-  if (keys?.length) await lanes.connection.unlink(...keys);
+  await db.forgetKeys();
 });
 afterEach(async () => {
   for (const service of stopping.splice(0).reverse()) await service.stop();

@@ -15,15 +15,10 @@ import { actJob } from '../../support/test-jobs.js';
 const describeWithRedis = hasRedis ? describe : describe.skip;
 const db: TestInstallation = await createTestInstallation();
 const workers: Worker[] = [];
-/** A look counts for a while, also for the workers of the next test. */
-async function forgetLooks(queue: string): Promise<void> {
-  const lanes = db.installation.lanes!;
-  const looked = await lanes.connection.keys(`${lanes.keys(queue).base}*`);
-  if (looked.length > 0) await lanes.connection.unlink(...looked);
-}
 beforeEach(async () => {
   await db.sql('TRUNCATE jobs, job_executions, job_dependencies, claim_batches, workers');
-  if (hasRedis) await Promise.all([forgetLooks('default'), forgetLooks('looked-into')]);
+  // A look counts for a while, also for the workers of the next test.
+  await db.forgetKeys();
 });
 afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.stop()));
